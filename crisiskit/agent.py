@@ -1,0 +1,323 @@
+"""The only place where engine, store, links and clock meet.
+
+One event at a time: the engine answers it with a Step, the step is committed in one
+transaction, then its frames go to their links. The commit runs on the loop's own thread, so
+when ``frame`` returns to a link the frame is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from crisiskit.clock import wall_ms
+from crisiskit.crypto.keys import Entropy
+from crisiskit.errors import BusyError, CrisiskitError, StoreError
+from crisiskit.installation import Places
+from crisiskit.links import ConfiguredLink, configured_links
+from crisiskit.lock import AgentLock
+from crisiskit.step import Now, Step, Transmit
+from crisiskit.store.commit import Withdrawn
+from crisiskit.store.store import Store
+from crisiskit.sync.engine import Engine
+from crisiskit.sync.events import (
+    Billed,
+    Event,
+    FrameFailed,
+    FrameReceived,
+    FrameSent,
+    LinkDown,
+    LinkUp,
+    OutboxChanged,
+    PeerLost,
+    Tick,
+)
+from transports.link import LinkError, LinkState, Phase
+
+__all__ = ["Agent", "AgentLock", "run"]
+
+log = logging.getLogger(__name__)
+
+WATCH_S = 0.25
+SHOW_STATE_S = 1.0
+REOPEN_MIN_S = 1.0
+REOPEN_MAX_S = 300.0
+STORE_RETRY_S = 5.0
+SETTLE_S = 90.0
+_UP = (Phase.READY, Phase.BUSY)
+
+
+async def run(home: Path, until_idle: bool = False, stop: asyncio.Event | None = None) -> None:
+    """Run the links of an installation until ``stop`` is set, or nothing is left to do.
+
+    The caller holds the AgentLock. Raises CrisiskitError for settings or a store that
+    cannot be used.
+    """
+    store = Store(Places.of(home).store, wall_ms)
+    try:
+        agent = Agent(store, configured_links(home), wall_ms, os.urandom)
+        await agent.run(until_idle, stop or asyncio.Event())
+    finally:
+        store.close()
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What the link bar shows of a link, and what it should show next."""
+
+    state: LinkState
+    written: bool = False
+    written_s: float = -SHOW_STATE_S
+
+
+class Agent:
+    """Runs links around an engine over a store."""
+
+    def __init__(
+        self,
+        store: Store,
+        links: Sequence[ConfiguredLink],
+        wall: Callable[[], int],
+        entropy: Entropy,
+    ) -> None:
+        self._store = store
+        self._links = links
+        self._wall = wall
+        self._entropy = entropy
+        self._life = 0
+        self._known: set[int] = set()
+        self._up: set[str] = set()
+        self._settled: set[str] = set()
+        self._shown = {link.name: _Shown(LinkState(Phase.OPENING)) for link in links}
+        self._data_version = -1
+        self._woken = asyncio.Event()
+        self._wake_at_s: float | None = None
+        self._store_broken = False
+
+    async def run(self, until_idle: bool, stop: asyncio.Event) -> None:
+        """Serve all links until stopped or idle."""
+        self._store.forget_links([link.name for link in self._links])
+        self._start_engine()
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            tasks = [group.create_task(self._serve(link)) for link in self._links]
+            tasks += [group.create_task(self._alarm()), group.create_task(self._watch())]
+            await self._until(stop, until_idle)
+            for task in tasks:
+                task.cancel()
+        self._show_states(last=True)
+
+    # -- one event -------------------------------------------------------------------------
+
+    def _now(self) -> Now:
+        return Now(asyncio.get_running_loop().time(), self._wall())
+
+    def _start_engine(self) -> None:
+        """A fresh engine from what is committed; frames under way of an older one are forgotten."""
+        self._life += 1
+        snapshot = self._store.snapshot()
+        self._known = {item.delivery for item in snapshot.queue}
+        self._engine = Engine(snapshot, self._entropy)
+        for link in self._links:
+            if link.name in self._up:
+                self._commit(self._engine.handle(LinkUp(link.name, link.traits), self._now()))
+
+    def _handle(self, event: Event) -> None:
+        """Event, commit, then send. Raises CrisiskitError if it could not be committed."""
+        if self._store_broken:
+            raise StoreError("store_io", path=self._store.path)
+        try:
+            self._commit(self._engine.handle(event, self._now()))
+        except Withdrawn:
+            self._start_engine()
+            self._commit(self._engine.handle(event, self._now()))
+        except CrisiskitError as error:
+            log.error("commit_failed code=%s", error.code)
+            self._mend_store(error)
+            raise
+
+    def _commit(self, step: Step) -> None:
+        if step.changes:
+            self._store.apply(step.changes)
+        for transmit in step.transmits:
+            self._group.create_task(self._transmit(transmit, self._life))
+        if step.wake_at_s != self._wake_at_s:
+            self._wake_at_s = step.wake_at_s
+            self._woken.set()
+
+    def _mend_store(self, error: CrisiskitError) -> None:
+        """The commit's outcome is unknown: look again later, with an engine from the disk."""
+        self._store_broken = True
+        if error.code == "disk_full" and self._store.flash_waits():
+            self._store.release_ballast()
+        loop = asyncio.get_running_loop()
+        loop.call_later(STORE_RETRY_S, self._retry_store)
+
+    def _retry_store(self) -> None:
+        self._store_broken = False
+        try:
+            self._start_engine()
+            log.info("store_works_again")
+        except CrisiskitError as error:
+            log.error("store_still_broken code=%s", error.code)
+            self._mend_store(error)
+
+    def _quietly(self, event: Event) -> None:
+        """Handle an event whose failure is told elsewhere: the store is being mended."""
+        try:
+            self._handle(event)
+        except CrisiskitError as error:
+            log.debug("event_dropped code=%s", error.code)
+
+    # -- links -----------------------------------------------------------------------------
+
+    async def _transmit(self, transmit: Transmit, life: int) -> None:
+        link = next(link for link in self._links if link.name == transmit.link)
+        outcome: Event
+        try:
+            await link.link.send(transmit.frame, transmit.peer)
+            outcome = FrameSent(transmit)
+        except LinkError as error:
+            log.info("frame_failed link=%s code=%s detail=%s", link.name, error.code, error.detail)
+            outcome = FrameFailed(transmit, error.retry_after_s)
+        if life == self._life:
+            self._quietly(outcome)
+
+    async def _serve(self, link: ConfiguredLink) -> None:
+        """Run one link for ever, reopening it after growing pauses."""
+        pause = REOPEN_MIN_S
+        while True:
+            began = asyncio.get_running_loop().time()
+            wait = 0.0
+            try:
+                await link.link.run(_Receiver(self, link))
+            except LinkError as error:
+                log.warning("link_down link=%s code=%s %s", link.name, error.code, error.detail)
+                self._link_state(link, LinkState(Phase.DOWN, reason=error.code))
+                wait = error.retry_after_s
+            except Exception:
+                log.exception("link_bug link=%s", link.name)
+                self._link_state(link, LinkState(Phase.DOWN, reason="bug"))
+            else:
+                self._link_state(link, LinkState(Phase.DOWN))
+            self._settled.add(link.name)
+            if asyncio.get_running_loop().time() - began > REOPEN_MAX_S:
+                pause = REOPEN_MIN_S
+            await asyncio.sleep(max(wait, pause) * random.uniform(1.0, 1.3))
+            pause = min(2 * pause, REOPEN_MAX_S)
+
+    def _link_state(self, link: ConfiguredLink, state: LinkState) -> None:
+        shown = self._shown[link.name]
+        shown.state, shown.written = state, False
+        up = state.phase in _UP
+        if up and link.name not in self._up:
+            self._up.add(link.name)
+            self._settled.add(link.name)
+            log.info("link_up link=%s", link.name)
+            self._quietly(LinkUp(link.name, link.traits))
+        elif not up and link.name in self._up:
+            self._up.discard(link.name)
+            self._quietly(LinkDown(link.name))
+        if state.reason:
+            self._settled.add(link.name)
+
+    def _show_states(self, last: bool = False) -> None:
+        """Write link states for the screens, each at most once a second."""
+        now_s = asyncio.get_running_loop().time()
+        for link in self._links:
+            shown = self._shown[link.name]
+            if last:
+                shown.state, shown.written = LinkState(Phase.DOWN), False
+            if shown.written or (now_s - shown.written_s < SHOW_STATE_S and not last):
+                continue
+            state = shown.state
+            try:
+                self._store.set_link_state(
+                    link.name, link.kind, state.phase, state.signal, state.reason, state.waiting
+                )
+            except (StoreError, BusyError) as error:
+                log.debug("link_state_not_shown code=%s", error.code)
+            shown.written, shown.written_s = True, now_s
+
+    # -- time and outbox -------------------------------------------------------------------
+
+    async def _alarm(self) -> None:
+        """Wake the engine when it asked for it."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._woken.clear()
+            wait = None if self._wake_at_s is None else max(0.0, self._wake_at_s - loop.time())
+            try:
+                async with asyncio.timeout(wait):
+                    await self._woken.wait()
+            except TimeoutError:
+                self._wake_at_s = None
+                self._quietly(Tick())
+
+    async def _watch(self) -> None:
+        """Look for what people and commands kept or withdrew; show link states."""
+        while True:
+            if not self._store_broken:
+                try:
+                    self._look()
+                except CrisiskitError as error:
+                    log.error("store_unreadable code=%s", error.code)
+            self._show_states()
+            await asyncio.sleep(WATCH_S)
+
+    def _look(self) -> None:
+        version = self._store.data_version()
+        if version == self._data_version:
+            return
+        kept = set(self._store.kept())
+        new = self._store.queued(sorted(kept - self._known))
+        gone = frozenset(self._known - kept)
+        self._known = kept
+        if new or gone:
+            self._handle(OutboxChanged(new, gone))
+        self._data_version = version
+
+    async def _until(self, stop: asyncio.Event, until_idle: bool) -> None:
+        """Until stopped; or until links had their chance and nothing is under way."""
+        settle_by = asyncio.get_running_loop().time() + SETTLE_S
+        quiet = 0
+        while not stop.is_set():
+            try:
+                async with asyncio.timeout(WATCH_S if until_idle else None):
+                    await stop.wait()
+            except TimeoutError:
+                settled = len(self._settled) == len(self._links)
+                late = asyncio.get_running_loop().time() > settle_by
+                idle = (settled or late) and not self._engine.busy and not self._store_broken
+                quiet = quiet + 1 if idle else 0
+                if quiet > 2:
+                    return
+
+
+class _Receiver:
+    """What a link sees of the agent."""
+
+    def __init__(self, agent: Agent, link: ConfiguredLink) -> None:
+        self._agent = agent
+        self._link = link
+
+    async def frame(self, data: bytes, peer: str = "") -> None:
+        """Commit what the frame brings; raises if that was not possible."""
+        self._agent._handle(FrameReceived(self._link.name, peer, data))
+
+    def state(self, state: LinkState) -> None:
+        """Note the newest state of the link."""
+        self._agent._link_state(self._link, state)
+
+    def peer_lost(self, peer: str) -> None:
+        """A peer of a listening link is gone."""
+        self._agent._quietly(PeerLost(self._link.name, peer))
+
+    def billed(self, frame_bytes: int) -> None:
+        """A session that carried nothing of ours was charged."""
+        self._agent._quietly(Billed(self._link.name, frame_bytes))

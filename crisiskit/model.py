@@ -1,0 +1,184 @@
+"""The nouns, as frozen dataclasses. Imports nothing of ours.
+
+Times: ``*_at`` are whole milliseconds since 1970 UTC, ``*_s`` float seconds. Money is in
+millionths of the currency unit, sizes are in bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+CENTER = "center"
+EVERY_KIT = "all"
+
+
+class Precedence(IntEnum):
+    """The field's own words, in rising order; the number is the wire value."""
+
+    ROUTINE = 0
+    PRIORITY = 1
+    IMMEDIATE = 2
+    FLASH = 3
+
+
+class Direction(IntEnum):
+    """UP runs from kit to center, DOWN from center to kit."""
+
+    UP = 0
+    DOWN = 1
+
+    @property
+    def other(self) -> Direction:
+        """The way back."""
+        return Direction(1 - self)
+
+
+class RecordKind(IntEnum):
+    """What a record is; three bits on the wire."""
+
+    TEXT = 0
+    FORM = 1
+    ORDER = 2
+    READ = 3
+
+
+class ClockQuality(IntEnum):
+    """How far the writer's clock can be believed; two bits on the wire."""
+
+    UNKNOWN = 0
+    BY_HAND = 1
+    SATELLITE = 2
+    CENTER = 3
+
+
+class State(StrEnum):
+    """The life of one delivery. It only moves forward (``rank``)."""
+
+    DRAFT = "draft"
+    KEPT = "kept"
+    SEALED = "sealed"
+    SENT = "sent"
+    ARRIVED = "arrived"
+    HELD = "held"
+    READ = "read"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+
+    @property
+    def rank(self) -> int:
+        """Position on the way forward; the three ends without delivery stand last."""
+        return _RANK[self]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the far end is not yet known to hold it."""
+        return self in (State.KEPT, State.SEALED, State.SENT, State.ARRIVED)
+
+
+_RANK = {state: rank for rank, state in enumerate(State)}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reference:
+    """A record named by the envelope that first carried it: direction, epoch, seq, place."""
+
+    direction: Direction
+    epoch: int
+    seq: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a person or sensor wrote; never changes.
+
+    ``minute`` counts minutes since 1970 UTC by the writer's clock. ``twin`` tells apart
+    records of one author that are otherwise equal within one minute. ``data`` is the
+    binary head of forms and reading receipts, ``text`` the words, together the body.
+    """
+
+    kind: RecordKind
+    precedence: Precedence
+    minute: int
+    text: str = ""
+    data: bytes = b""
+    twin: int = 0
+    answers: Reference | None = None
+    clock: ClockQuality = ClockQuality.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as screens, scripts and JSON see it: one record towards one station.
+
+    ``ref`` is the store's row number, ``id`` the short word read aloud, the same at both
+    ends. ``author`` and ``to`` are station names. ``state_at`` and ``received_at`` are
+    milliseconds; ``received_at`` is None for what was written here.
+    """
+
+    ref: int
+    id: str
+    number: int
+    box: str
+    author: str
+    to: str
+    kind: RecordKind
+    precedence: Precedence
+    text: str
+    data: bytes
+    form: str
+    written_at: int
+    clock: ClockQuality
+    received_at: int | None
+    state: State
+    state_at: int
+    link: str = ""
+    frame_bytes: int = 0
+    credits: int = 0
+    signed: bool = False
+    exercise: bool = False
+    answers: str = ""
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """A kit as the center lists it."""
+
+    number: int
+    name: str
+    fingerprint: bytes
+    enrolled_at: int
+    last_contact_at: int | None = None
+    last_link: str = ""
+    unread: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """A link as the link bar shows it, with what it has cost so far today."""
+
+    name: str
+    kind: str
+    phase: str
+    signal: int | None
+    reason: str
+    since: int
+    waiting: int
+    credits_today: int
+    micros_today: int
+    bytes_today: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a human must see: a fork, an undecodable envelope, a full disk."""
+
+    code: str
+    detail: str = ""
+    at: int = 0
+    station: str = ""
+    extra: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Simulated worlds: the real engine and store under a virtual clock. For drills and tests."""

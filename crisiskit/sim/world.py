@@ -1,0 +1,285 @@
+"""A center and its kits in one process: real engines, real stores, simulated time and links.
+
+A heap of events runs everything, so the same seed gives the same history. Links lose, repeat
+and delay frames, say "failed" of frames that did arrive, and go down; stations crash between
+any two events and start again from their store.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from crisiskit.crypto.keys import root_key
+from crisiskit.model import CENTER, Direction, Precedence, RecordKind
+from crisiskit.step import Now, Step, Transmit
+from crisiskit.store.store import Draft, NewPairing, Store
+from crisiskit.store.views import Views
+from crisiskit.sync.engine import Engine
+from crisiskit.sync.events import (
+    Event,
+    FrameFailed,
+    FrameReceived,
+    FrameSent,
+    LinkDown,
+    LinkUp,
+    OutboxChanged,
+    Tick,
+)
+from transports.link import Traits
+
+NETWORK_ID = bytes(16)
+CENTER_FP = b"center-----------"[:16]
+EPOCH_MS = 1_790_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """How a simulated link behaves. Chances are per frame, times in seconds."""
+
+    name: str
+    up: Traits
+    down: Traits
+    loss: float = 0.0
+    repeat: float = 0.0
+    failure: float = 0.0
+    unsure: float = 0.0
+    delay_s: tuple[float, float] = (0.05, 0.2)
+    retry_s: float = 10.0
+    outage_s: float = 0.0
+    outage_every_s: float = 0.0
+
+    def out(self, now_s: float) -> bool:
+        """Whether nothing can be sent now."""
+        return self.outage_every_s > 0 and now_s % self.outage_every_s < self.outage_s
+
+
+@dataclass(slots=True)
+class Station:
+    """One store, and the engine of its present process life. ``ahead_ms`` is its clock's error."""
+
+    name: str
+    store: Store
+    is_center: bool
+    ahead_ms: int = 0
+    engine: Engine | None = None
+    life: int = 0
+    wake_s: float | None = None
+    up: set[str] = field(default_factory=set)
+    known: set[int] = field(default_factory=set)
+
+
+class World:
+    """See the module. Give it a folder for its databases, carriers, and a seed."""
+
+    def __init__(
+        self, folder: Path, carriers: Sequence[Carrier], kits: int = 1, seed: int = 0
+    ) -> None:
+        self.rng = random.Random(seed)
+        self.now_s = 0.0
+        self.carriers = {carrier.name: carrier for carrier in carriers}
+        self.frames: list[tuple[float, str, str, bytes]] = []
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+        self.center = self._station(folder, CENTER, is_center=True)
+        self.kits = [self._station(folder, f"kit-{n}", is_center=False) for n in range(1, kits + 1)]
+        for number, kit in enumerate(self.kits, 1):
+            self._pair(kit, number)
+        for station in self.stations:
+            self.start(station)
+
+    @property
+    def stations(self) -> list[Station]:
+        """The center and the kits."""
+        return [self.center, *self.kits]
+
+    def _station(self, folder: Path, name: str, is_center: bool) -> Station:
+        station = Station(name, Store(folder / f"{name}.db", lambda: 0), is_center)
+        station.store = Store(folder / f"{name}.db", lambda: self._wall(station))
+        role = CENTER if is_center else "kit"
+        fp = CENTER_FP if is_center else _fp(name)
+        station.store.set_meta(role=role.encode(), name=name.encode(), own_fp=fp)
+        return station
+
+    def _pair(self, kit: Station, number: int) -> None:
+        secret = self.rng.randbytes(32)
+        fp = _fp(kit.name)
+        up, down = (root_key(secret, NETWORK_ID, fp, way).key for way in Direction)
+        kit.store.add_pairing(
+            NewPairing(number, CENTER, fp, bytes(32), CENTER_FP, up, down, keeps_root=False)
+        )
+        self.center.store.add_pairing(
+            NewPairing(number, kit.name, fp, bytes(32), fp, down, up, keeps_root=True)
+        )
+
+    # -- time ------------------------------------------------------------------------------
+
+    def _wall(self, station: Station) -> int:
+        return EPOCH_MS + station.ahead_ms + int(self.now_s * 1000)
+
+    def _now(self, station: Station) -> Now:
+        return Now(self.now_s, self._wall(station))
+
+    def at(self, time_s: float, action: Callable[[], None]) -> None:
+        """Do something at a time."""
+        heapq.heappush(self._events, (max(time_s, self.now_s), next(self._order), action))
+
+    def run(self, until_s: float) -> None:
+        """Let time pass."""
+        while self._events and self._events[0][0] <= until_s:
+            self.now_s, _, action = heapq.heappop(self._events)
+            action()
+        self.now_s = until_s
+
+    def settle(self, most_s: float, step_s: float = 60.0) -> bool:
+        """Let time pass until nothing awaits a receipt anywhere; False if that took too long."""
+        end = self.now_s + most_s
+        while self.now_s < end:
+            self.run(self.now_s + step_s)
+            if not any(self.waiting(station) for station in self.stations):
+                return True
+        return False
+
+    # -- people ----------------------------------------------------------------------------
+
+    def say(
+        self,
+        station: Station,
+        text: str,
+        precedence: Precedence = Precedence.ROUTINE,
+        to: str = CENTER,
+        expires_at: int | None = None,
+        replace_key: str | None = None,
+    ) -> str:
+        """Somebody writes a message; its id."""
+        kind = RecordKind.TEXT
+        draft = Draft(kind, precedence, text, to=to, expires_at=expires_at, replace_key=replace_key)
+        code = station.store.keep([draft])[0]
+        self.look(station)
+        return code
+
+    def look(self, station: Station) -> None:
+        """The agent sees what was kept or withdrawn."""
+        kept = set(station.store.kept())
+        new = station.store.queued(sorted(kept - station.known))
+        gone = frozenset(station.known - kept)
+        station.known = kept
+        self.tell(station, OutboxChanged(new, gone))
+
+    def texts(self, station: Station, box: str = "in") -> list[str]:
+        """What is listed in a box."""
+        views = Views(station.store.path)
+        try:
+            return [message.text for message in views.search(box)]
+        finally:
+            views.close()
+
+    def waiting(self, station: Station) -> int:
+        """How many messages are not known to be held."""
+        views = Views(station.store.path)
+        try:
+            return views.waiting()
+        finally:
+            views.close()
+
+    # -- stations --------------------------------------------------------------------------
+
+    def start(self, station: Station) -> None:
+        """A process life begins."""
+        station.life += 1
+        snapshot = station.store.snapshot()
+        station.known = {item.delivery for item in snapshot.queue}
+        station.engine = Engine(snapshot, self.rng.randbytes)
+        station.up, station.wake_s = set(), None
+        for name in self.carriers:
+            self._link_up(station, name)
+
+    def crash(self, station: Station, for_s: float = 1.0) -> None:
+        """Power is cut: all that was not committed is gone."""
+        station.engine = None
+        station.life += 1
+        self.at(self.now_s + for_s, lambda: self.start(station))
+
+    def tell(self, station: Station, event: Event) -> None:
+        """An event for a station that is running; commit, then send."""
+        if station.engine is None:
+            return
+        step = station.engine.handle(event, self._now(station))
+        if step.changes:
+            station.store.apply(step.changes)
+        self._act(station, step)
+
+    def _act(self, station: Station, step: Step) -> None:
+        for transmit in step.transmits:
+            self._transmit(station, transmit)
+        wake = step.wake_at_s
+        if wake is not None and wake != station.wake_s:
+            life = station.life
+            self.at(wake, lambda: self._alarm(station, life))
+        station.wake_s = wake
+
+    def _alarm(self, station: Station, life: int) -> None:
+        if station.life == life:
+            station.wake_s = None
+            self.tell(station, Tick())
+
+    # -- links -----------------------------------------------------------------------------
+
+    def _link_up(self, station: Station, name: str) -> None:
+        carrier = self.carriers[name]
+        if carrier.out(self.now_s):
+            over = self.now_s - self.now_s % carrier.outage_every_s + carrier.outage_s
+            life = station.life
+            self.at(over, lambda: self._link_up(station, name) if station.life == life else None)
+            return
+        if station.engine is not None and name not in station.up:
+            station.up.add(name)
+            self.tell(station, LinkUp(name, carrier.down if station.is_center else carrier.up))
+
+    def _transmit(self, station: Station, transmit: Transmit) -> None:
+        carrier = self.carriers[transmit.link]
+        traits = carrier.down if station.is_center else carrier.up
+        assert len(transmit.frame) <= traits.mtu_bytes, "a frame larger than its link"
+        self.frames.append((self.now_s, station.name, transmit.link, transmit.frame))
+        life = station.life
+        done = self.now_s + len(transmit.frame) / traits.rate_bytes_s
+        if carrier.out(self.now_s):
+            self.at(done, lambda: self._link_lost(station, transmit.link, life))
+            return
+        failed = self.rng.random() < carrier.failure
+        if not failed or self.rng.random() < carrier.unsure:
+            self._fly(station, transmit, carrier, done)
+        event: Event = FrameFailed(transmit, carrier.retry_s) if failed else FrameSent(transmit)
+        self.at(done, lambda: self.tell(station, event) if station.life == life else None)
+
+    def _link_lost(self, station: Station, name: str, life: int) -> None:
+        if station.life == life and name in station.up:
+            station.up.discard(name)
+            self.tell(station, LinkDown(name))
+            self._link_up(station, name)
+
+    def _fly(self, station: Station, transmit: Transmit, carrier: Carrier, done: float) -> None:
+        copies = 1 + (self.rng.random() < carrier.repeat)
+        for _ in range(copies):
+            if self.rng.random() < carrier.loss:
+                continue
+            target = self._far_end(station, transmit)
+            peer = "" if station.is_center else station.name
+            event = FrameReceived(transmit.link, peer, transmit.frame)
+            self.at(done + self.rng.uniform(*carrier.delay_s), self._landing(target, event))
+
+    def _landing(self, target: Station, event: FrameReceived) -> Callable[[], None]:
+        return lambda: self.tell(target, event)
+
+    def _far_end(self, station: Station, transmit: Transmit) -> Station:
+        if not station.is_center:
+            return self.center
+        return next(kit for kit in self.kits if kit.name == transmit.peer)
+
+
+def _fp(name: str) -> bytes:
+    return name.encode().ljust(16, b"-")[:16]

@@ -1,0 +1,1 @@
+"""The database of an installation: the one place where accepted means durable."""

@@ -1,0 +1,326 @@
+"""Each change of a ``Step`` as SQL. All of a step shares one transaction of the caller."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from crisiskit.codec.record import record_id
+from crisiskit.model import Direction, Record, RecordKind
+from crisiskit.step import (
+    Acknowledged,
+    Advanced,
+    Arrived,
+    Change,
+    Contact,
+    EpochHeard,
+    EpochOpened,
+    Expired,
+    PartArrived,
+    PartsDropped,
+    Raised,
+    ReadThere,
+    Sealed,
+    Sent,
+    Spent,
+)
+
+DAY_MS = 86_400_000
+SECRETS_KEPT = 1024
+
+
+class Withdrawn(Exception):
+    """A delivery was cancelled by somebody else before it could be sealed."""
+
+
+def apply(db: sqlite3.Connection, changes: Sequence[Change], now: int) -> None:
+    """Write all changes. Raises ``Withdrawn`` when one of them lost a race."""
+    for change in changes:
+        _WRITERS[type(change)](db, change, now)
+
+
+def _epoch_opened(db: sqlite3.Connection, c: EpochOpened, now: int) -> None:
+    db.execute(
+        "INSERT INTO sending_epoch (pairing, epoch, salt, part_key) VALUES (?, ?, ?, ?)",
+        (c.pairing, c.epoch, c.salt, c.part_key),
+    )
+    db.execute(
+        "UPDATE pairing SET send_epoch = ?, send_chain = ? WHERE id = ?",
+        (c.epoch + 1, c.chain_key, c.pairing),
+    )
+
+
+def _sealed(db: sqlite3.Connection, c: Sealed, now: int) -> None:
+    db.execute(
+        "INSERT INTO envelope (pairing, epoch, seq, frame, precedence, digest, state, sealed_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, 'sealed', ?)",
+        (c.pairing, c.epoch, c.seq, c.frame, int(c.precedence), c.digest, now),
+    )
+    done = db.executemany(
+        "UPDATE delivery SET state = 'sealed', state_at = ?, epoch = ?, seq = ?, place = ?"
+        " WHERE id = ? AND state = 'kept'",
+        [(now, c.epoch, c.seq, place, d) for place, d in enumerate(c.deliveries)],
+    )
+    if done.rowcount != len(c.deliveries):
+        raise Withdrawn
+
+
+def _sent(db: sqlite3.Connection, c: Sent, now: int) -> None:
+    key = (c.pairing, c.epoch, c.seq)
+    rows = db.execute(
+        "SELECT id FROM delivery WHERE pairing = ? AND box = 'out' AND epoch = ? AND seq = ?"
+        " ORDER BY place",
+        key,
+    ).fetchall()
+    n = len(rows)
+    db.executemany(
+        "UPDATE delivery SET frame_bytes = frame_bytes + ?, credits = credits + ?, link = ?"
+        " WHERE id = ?",
+        [
+            (_share(c.frame_bytes, i, n), _share(c.credits, i, n), c.link, row[0])
+            for i, row in enumerate(rows)
+        ],
+    )
+    if not c.whole:
+        return
+    db.execute(
+        "UPDATE envelope SET state = 'sent'"
+        " WHERE pairing = ? AND epoch = ? AND seq = ? AND state = 'sealed'",
+        key,
+    )
+    db.execute(
+        "UPDATE delivery SET state = 'sent', state_at = ? WHERE pairing = ? AND box = 'out'"
+        " AND epoch = ? AND seq = ? AND state = 'sealed'",
+        (now, *key),
+    )
+
+
+def _share(total: int, i: int, n: int) -> int:
+    """The i-th of n whole shares that add up to the total."""
+    return total * (i + 1) // n - total * i // n
+
+
+def _spent(db: sqlite3.Connection, c: Spent, now: int) -> None:
+    db.execute(
+        "INSERT INTO spending (day, link, frames, frame_bytes, credits, micros)"
+        " VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT (day, link) DO UPDATE SET"
+        " frames = frames + 1, frame_bytes = frame_bytes + excluded.frame_bytes,"
+        " credits = credits + excluded.credits, micros = micros + excluded.micros",
+        (now // DAY_MS, c.link, c.frame_bytes, c.credits, c.micros),
+    )
+
+
+def _acknowledged(db: sqlite3.Connection, c: Acknowledged, now: int) -> None:
+    below = (c.pairing, c.epoch, c.held_below)
+    db.execute(
+        "UPDATE envelope SET state = 'held', held_at = ?"
+        " WHERE pairing = ? AND epoch = ? AND seq < ? AND held_at IS NULL",
+        (now, *below),
+    )
+    db.execute(
+        "UPDATE delivery SET state = 'held', state_at = ? WHERE pairing = ? AND box = 'out'"
+        " AND epoch = ? AND seq < ? AND state IN ('sealed', 'sent', 'arrived')",
+        (now, *below),
+    )
+    db.execute(
+        "UPDATE sending_epoch SET held_below = max(held_below, ?) WHERE pairing = ? AND epoch = ?",
+        (c.held_below, c.pairing, c.epoch),
+    )
+    db.executemany(
+        "UPDATE envelope SET state = 'arrived' WHERE pairing = ? AND epoch = ? AND seq = ?"
+        " AND held_at IS NULL",
+        [(c.pairing, c.epoch, seq) for seq in c.arrived],
+    )
+    db.executemany(
+        "UPDATE delivery SET state = 'arrived', state_at = ? WHERE pairing = ? AND box = 'out'"
+        " AND epoch = ? AND seq = ? AND state IN ('sealed', 'sent')",
+        [(now, c.pairing, c.epoch, seq) for seq in c.arrived],
+    )
+
+
+def _epoch_heard(db: sqlite3.Connection, c: EpochHeard, now: int) -> None:
+    db.execute(
+        "INSERT INTO heard_epoch (pairing, epoch, salt, digest) VALUES (?, ?, ?, ?)",
+        (c.pairing, c.epoch, c.salt, c.digest),
+    )
+    if not c.secrets:
+        return
+    db.executemany(
+        "INSERT OR IGNORE INTO epoch_secret (pairing, epoch, secret) VALUES (?, ?, ?)",
+        [(c.pairing, epoch, secret) for epoch, secret in c.secrets],
+    )
+    db.execute(
+        "DELETE FROM epoch_secret WHERE pairing = ? AND epoch < ?",
+        (c.pairing, c.epoch - SECRETS_KEPT),
+    )
+    db.execute(
+        "UPDATE pairing SET heard_chain_epoch = ?, heard_chain = ? WHERE id = ?",
+        (c.chain_epoch, c.chain_key, c.pairing),
+    )
+
+
+def _arrived(db: sqlite3.Connection, c: Arrived, now: int) -> None:
+    db.execute(
+        "INSERT INTO arrived (pairing, epoch, salt, seq, frame, content, leaf, link, at,"
+        " undecodable) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            c.pairing,
+            c.epoch,
+            c.salt,
+            c.seq,
+            c.frame,
+            c.content,
+            c.leaf,
+            c.link,
+            now,
+            c.undecodable,
+        ),
+    )
+    shares = len(c.records)
+    for place, (record, digest) in enumerate(zip(c.records, c.digests, strict=True)):
+        _record_in(db, c, place, record, digest, _share(len(c.frame), place, shares), now)
+
+
+def _record_in(
+    db: sqlite3.Connection,
+    c: Arrived,
+    place: int,
+    record: Record,
+    digest: bytes,
+    frame_bytes: int,
+    now: int,
+) -> None:
+    """One record that came in; a digest known already is the same record again (P4)."""
+    ref = record.answers
+    row = db.execute(
+        "INSERT OR IGNORE INTO record (digest, code, box, author, kind, precedence, minute, twin,"
+        " clock, data, text, written_at, received_at, answers, answers_direction, answers_epoch,"
+        " answers_seq, answers_place)"
+        " VALUES (?, ?, 'in', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            digest,
+            record_id(digest),
+            c.pairing,
+            int(record.kind),
+            int(record.precedence),
+            record.minute,
+            record.twin,
+            int(record.clock),
+            record.data,
+            record.text,
+            record.minute * 60_000,
+            now,
+            "" if ref is None else _code_at(db, c.pairing, c.direction, ref),
+            None if ref is None else int(ref.direction),
+            None if ref is None else ref.epoch,
+            None if ref is None else ref.seq,
+            None if ref is None else ref.index,
+        ),
+    )
+    if row.rowcount != 1:
+        return
+    listed = record.kind is not RecordKind.READ
+    db.execute(
+        "INSERT INTO delivery (record, pairing, box, listed, precedence, state, state_at, epoch,"
+        " seq, place, link, frame_bytes) VALUES (?, ?, 'in', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            row.lastrowid,
+            c.pairing,
+            int(listed),
+            int(record.precedence),
+            "held" if listed else "read",
+            now,
+            c.epoch,
+            c.seq,
+            place,
+            c.link,
+            frame_bytes,
+        ),
+    )
+
+
+def _code_at(db: sqlite3.Connection, pairing: int, came: Direction, ref: Any) -> str:
+    box = "in" if ref.direction == came else "out"
+    row = db.execute(
+        "SELECT r.code FROM delivery d JOIN record r ON r.id = d.record WHERE d.pairing = ?"
+        " AND d.box = ? AND d.epoch = ? AND d.seq = ? AND d.place = ?",
+        (pairing, box, ref.epoch, ref.seq, ref.index),
+    ).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def _advanced(db: sqlite3.Connection, c: Advanced, now: int) -> None:
+    db.execute(
+        "UPDATE heard_epoch SET next_seq = ?, digest = ?, base_minute = ?"
+        " WHERE pairing = ? AND epoch = ? AND salt = ?",
+        (c.next_seq, c.digest, c.base_minute, c.pairing, c.epoch, c.salt),
+    )
+
+
+def _part_arrived(db: sqlite3.Connection, c: PartArrived, now: int) -> None:
+    db.execute(
+        "INSERT OR IGNORE INTO part (pairing, epoch, salt, seq, place, last, frame, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (c.pairing, c.epoch, c.salt, c.seq, c.index, c.last, c.frame, now),
+    )
+
+
+def _parts_dropped(db: sqlite3.Connection, c: PartsDropped, now: int) -> None:
+    db.execute(
+        "DELETE FROM part WHERE pairing = ? AND epoch = ? AND salt = ? AND seq = ?",
+        (c.pairing, c.epoch, c.salt, c.seq),
+    )
+
+
+def _read_there(db: sqlite3.Connection, c: ReadThere, now: int) -> None:
+    db.executemany(
+        "UPDATE delivery SET state = 'read', state_at = ? WHERE pairing = ? AND box = 'out'"
+        " AND epoch = ? AND seq = ? AND place = ?"
+        " AND state IN ('sealed', 'sent', 'arrived', 'held')",
+        [(now, c.pairing, ref.epoch, ref.seq, ref.index) for ref in c.references],
+    )
+
+
+def _contact(db: sqlite3.Connection, c: Contact, now: int) -> None:
+    db.execute(
+        "INSERT INTO path (pairing, link, peer, at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (pairing, link) DO UPDATE SET peer = excluded.peer, at = excluded.at",
+        (c.pairing, c.link, c.peer, now),
+    )
+    db.execute(
+        "UPDATE pairing SET last_contact_at = ?, last_link = ? WHERE id = ?",
+        (now, c.link, c.pairing),
+    )
+
+
+def _expired(db: sqlite3.Connection, c: Expired, now: int) -> None:
+    db.executemany(
+        "UPDATE delivery SET state = 'expired', state_at = ? WHERE id = ? AND state = 'kept'",
+        [(now, delivery) for delivery in c.deliveries],
+    )
+
+
+def _raised(db: sqlite3.Connection, c: Raised, now: int) -> None:
+    db.execute(
+        "INSERT INTO notice (at, pairing, code, detail) VALUES (?, ?, ?, ?)",
+        (now, c.pairing, c.notice.code, c.notice.detail),
+    )
+
+
+_WRITERS: dict[type, Callable[[sqlite3.Connection, Any, int], None]] = {
+    EpochOpened: _epoch_opened,
+    Sealed: _sealed,
+    Sent: _sent,
+    Spent: _spent,
+    Acknowledged: _acknowledged,
+    EpochHeard: _epoch_heard,
+    Arrived: _arrived,
+    Advanced: _advanced,
+    PartArrived: _part_arrived,
+    PartsDropped: _parts_dropped,
+    ReadThere: _read_there,
+    Contact: _contact,
+    Expired: _expired,
+    Raised: _raised,
+}

@@ -1,0 +1,161 @@
+"""The state of an installation as last committed, for an engine to start from."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from crisiskit.model import ClockQuality, Direction, Precedence, Record, RecordKind, Reference
+from crisiskit.step import (
+    HeardEpoch,
+    PairingState,
+    PartArrived,
+    Queued,
+    SealedEnvelope,
+    SendingEpoch,
+    Snapshot,
+)
+
+HEARD_EPOCHS_KEPT = 64
+
+
+def snapshot(db: sqlite3.Connection) -> Snapshot:
+    """All pairings and all that waits to be sealed."""
+    rows = db.execute("SELECT id FROM pairing ORDER BY id").fetchall()
+    kept = [r[0] for r in db.execute("SELECT id FROM delivery WHERE state = 'kept' ORDER BY id")]
+    return Snapshot(tuple(_pairing(db, row[0]) for row in rows), queued(db, kept))
+
+
+def queued(db: sqlite3.Connection, deliveries: Sequence[int]) -> tuple[Queued, ...]:
+    """Deliveries that still wait, with their records, in the order given."""
+    found = []
+    for delivery in deliveries:
+        row = db.execute(
+            "SELECT d.id, d.pairing, r.kind, r.precedence, r.minute, r.text, r.data, r.twin,"
+            " r.answers_direction, r.answers_epoch, r.answers_seq, r.answers_place, r.clock,"
+            " r.digest, r.expires_at FROM delivery d JOIN record r ON r.id = d.record"
+            " WHERE d.id = ? AND d.state = 'kept'",
+            (delivery,),
+        ).fetchone()
+        if row is not None:
+            found.append(_queued(row))
+    return tuple(found)
+
+
+def _queued(row: Sequence[object]) -> Queued:
+    (delivery, pairing, kind, precedence, minute, text, data, twin, *rest) = row
+    direction, epoch, seq, place, clock, digest, expires_at = rest
+    answers = None
+    if direction is not None:
+        answers = Reference(Direction(int(str(direction))), _int(epoch), _int(seq), _int(place))
+    record = Record(
+        RecordKind(_int(kind)),
+        Precedence(_int(precedence)),
+        _int(minute),
+        str(text),
+        _bytes(data),
+        _int(twin),
+        answers,
+        ClockQuality(_int(clock)),
+    )
+    expiry = None if expires_at is None else _int(expires_at)
+    return Queued(_int(delivery), _int(pairing), record, _bytes(digest), expiry)
+
+
+def _int(value: object) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    assert isinstance(value, bytes)
+    return value
+
+
+def _pairing(db: sqlite3.Connection, pairing: int) -> PairingState:
+    row = db.execute(
+        "SELECT kit_number, kit_fp, peer_fp, send_epoch, send_chain, heard_chain_epoch,"
+        " heard_chain, keeps_root FROM pairing WHERE id = ?",
+        (pairing,),
+    ).fetchone()
+    waiting = _outstanding(db, pairing)
+    epochs = {envelope.epoch for envelope in waiting}
+    return PairingState(
+        pairing=pairing,
+        kit_number=row[0],
+        kit_fp=row[1],
+        peer_fp=row[2],
+        sends=Direction.DOWN if row[7] else Direction.UP,
+        send_epoch=row[3],
+        send_chain=row[4],
+        heard_chain_epoch=row[5],
+        heard_chain=row[6],
+        keeps_root=bool(row[7]),
+        secrets=tuple(
+            db.execute(
+                "SELECT epoch, secret FROM epoch_secret WHERE pairing = ? ORDER BY epoch",
+                (pairing,),
+            ).fetchall()
+        ),
+        sending=tuple(_sending(db, pairing, epoch) for epoch in sorted(epochs)),
+        outstanding=waiting,
+        heard=_heard(db, pairing),
+        parts=_parts(db, pairing),
+        paths=tuple(
+            db.execute(
+                "SELECT link, peer FROM path WHERE pairing = ? ORDER BY at", (pairing,)
+            ).fetchall()
+        ),
+    )
+
+
+def _outstanding(db: sqlite3.Connection, pairing: int) -> tuple[SealedEnvelope, ...]:
+    rows = db.execute(
+        "SELECT epoch, seq, frame, precedence, digest, state FROM envelope"
+        " WHERE pairing = ? AND held_at IS NULL ORDER BY epoch, seq",
+        (pairing,),
+    )
+    return tuple(
+        SealedEnvelope(
+            epoch, seq, frame, Precedence(p), digest, state == "arrived", state != "sealed"
+        )
+        for epoch, seq, frame, p, digest, state in rows
+    )
+
+
+def _sending(db: sqlite3.Connection, pairing: int, epoch: int) -> SendingEpoch:
+    row = db.execute(
+        "SELECT salt, part_key, held_below FROM sending_epoch WHERE pairing = ? AND epoch = ?",
+        (pairing, epoch),
+    ).fetchone()
+    digests = db.execute(
+        "SELECT digest FROM envelope WHERE pairing = ? AND epoch = ? ORDER BY seq",
+        (pairing, epoch),
+    ).fetchall()
+    return SendingEpoch(epoch, row[0], row[1], tuple(d[0] for d in digests), row[2])
+
+
+def _heard(db: sqlite3.Connection, pairing: int) -> tuple[HeardEpoch, ...]:
+    rows = db.execute(
+        "SELECT epoch, salt, next_seq, digest, base_minute FROM heard_epoch WHERE pairing = ?"
+        " ORDER BY epoch DESC LIMIT ?",
+        (pairing, HEARD_EPOCHS_KEPT),
+    ).fetchall()
+    heard = []
+    for epoch, salt, next_seq, digest, base_minute in reversed(rows):
+        ahead = db.execute(
+            "SELECT seq, leaf FROM arrived WHERE pairing = ? AND epoch = ? AND salt = ?"
+            " AND seq >= ? ORDER BY seq",
+            (pairing, epoch, salt, next_seq),
+        ).fetchall()
+        heard.append(HeardEpoch(epoch, salt, next_seq, digest, base_minute, tuple(ahead)))
+    return tuple(heard)
+
+
+def _parts(db: sqlite3.Connection, pairing: int) -> tuple[PartArrived, ...]:
+    rows = db.execute(
+        "SELECT pairing, epoch, salt, seq, place, last, frame FROM part WHERE pairing = ?"
+        " ORDER BY at, epoch, seq, place",
+        (pairing,),
+    )
+    return tuple(PartArrived(*row) for row in rows)

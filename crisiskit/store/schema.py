@@ -1,0 +1,197 @@
+"""Tables and migrations, forward only. A column is never given another meaning.
+
+Boxes are ``in`` and ``out``; ``delivery`` is the life of a record towards one station, and
+for what came in, its life here. Instants are milliseconds, sizes bytes, money millionths.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+VERSION = 1
+
+_V1 = """
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY NOT NULL,
+    value BLOB NOT NULL
+) STRICT;
+CREATE TABLE pairing (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kit_number INTEGER NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    kit_fp BLOB NOT NULL UNIQUE,
+    public_key BLOB NOT NULL,
+    peer_fp BLOB NOT NULL,
+    send_epoch INTEGER NOT NULL,
+    send_chain BLOB NOT NULL,
+    heard_chain_epoch INTEGER NOT NULL,
+    heard_chain BLOB NOT NULL,
+    keeps_root INTEGER NOT NULL,
+    enrolled_at INTEGER NOT NULL,
+    last_contact_at INTEGER,
+    last_link TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE epoch_secret (
+    pairing INTEGER NOT NULL REFERENCES pairing(id),
+    epoch INTEGER NOT NULL,
+    secret BLOB NOT NULL,
+    PRIMARY KEY (pairing, epoch)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE sending_epoch (
+    pairing INTEGER NOT NULL REFERENCES pairing(id),
+    epoch INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    part_key BLOB NOT NULL,
+    held_below INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (pairing, epoch)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE envelope (
+    pairing INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    frame BLOB NOT NULL,
+    precedence INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    state TEXT NOT NULL,
+    sealed_at INTEGER NOT NULL,
+    held_at INTEGER,
+    PRIMARY KEY (pairing, epoch, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX envelope_waiting ON envelope (pairing, epoch, seq) WHERE held_at IS NULL;
+CREATE TABLE heard_epoch (
+    pairing INTEGER NOT NULL REFERENCES pairing(id),
+    epoch INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    next_seq INTEGER NOT NULL DEFAULT 0,
+    digest BLOB NOT NULL,
+    base_minute INTEGER,
+    PRIMARY KEY (pairing, epoch, salt)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE arrived (
+    pairing INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    frame BLOB NOT NULL,
+    content BLOB NOT NULL,
+    leaf BLOB NOT NULL,
+    link TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    undecodable TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (pairing, epoch, salt, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE part (
+    pairing INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    frame BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (pairing, epoch, salt, seq, place)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE record (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    digest BLOB NOT NULL UNIQUE,
+    code TEXT NOT NULL,
+    box TEXT NOT NULL CHECK (box IN ('in', 'out')),
+    author INTEGER,
+    kind INTEGER NOT NULL,
+    precedence INTEGER NOT NULL,
+    minute INTEGER NOT NULL,
+    twin INTEGER NOT NULL,
+    clock INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    text TEXT NOT NULL,
+    written_at INTEGER NOT NULL,
+    received_at INTEGER,
+    answers TEXT NOT NULL DEFAULT '',
+    answers_direction INTEGER,
+    answers_epoch INTEGER,
+    answers_seq INTEGER,
+    answers_place INTEGER,
+    expires_at INTEGER,
+    replace_key TEXT
+) STRICT;
+CREATE INDEX record_code ON record (code);
+CREATE TABLE delivery (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    record INTEGER NOT NULL REFERENCES record(id),
+    pairing INTEGER NOT NULL REFERENCES pairing(id),
+    box TEXT NOT NULL,
+    listed INTEGER NOT NULL,
+    precedence INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    state_at INTEGER NOT NULL,
+    epoch INTEGER,
+    seq INTEGER,
+    place INTEGER,
+    link TEXT NOT NULL DEFAULT '',
+    frame_bytes INTEGER NOT NULL DEFAULT 0,
+    credits INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (record, pairing)
+) STRICT;
+CREATE INDEX delivery_envelope ON delivery (pairing, box, epoch, seq, place);
+CREATE INDEX delivery_kept ON delivery (id) WHERE state = 'kept';
+CREATE INDEX delivery_listed ON delivery (listed, box, id);
+CREATE INDEX delivery_unread ON delivery (precedence DESC, id)
+    WHERE box = 'in' AND state = 'held' AND listed = 1;
+CREATE TABLE path (
+    pairing INTEGER NOT NULL REFERENCES pairing(id),
+    link TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (pairing, link)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE link_state (
+    name TEXT PRIMARY KEY NOT NULL,
+    kind TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    signal INTEGER,
+    reason TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    waiting INTEGER NOT NULL
+) STRICT;
+CREATE TABLE spending (
+    day INTEGER NOT NULL,
+    link TEXT NOT NULL,
+    frames INTEGER NOT NULL,
+    frame_bytes INTEGER NOT NULL,
+    credits INTEGER NOT NULL,
+    micros INTEGER NOT NULL,
+    PRIMARY KEY (day, link)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE notice (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    pairing INTEGER,
+    code TEXT NOT NULL,
+    detail TEXT NOT NULL
+) STRICT;
+"""
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The schema version of an open database; 0 for an empty one."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring an older or empty database to ``VERSION``; each migration is one transaction.
+
+    sqlite-utils is imported only here: it is slow to load and rarely needed.
+    """
+    import sqlite_utils
+    from sqlite_utils.migrations import Migrations
+
+    migrations = Migrations("crisiskit")
+
+    @migrations()
+    def m001_first(db: sqlite_utils.Database) -> None:
+        for statement in _V1.split(";\n"):
+            if statement.strip():
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {VERSION}")
+
+    migrations.apply(sqlite_utils.Database(connection))

@@ -1,0 +1,360 @@
+"""What people and programs write, one transaction each.
+
+The agent's own writes, one transaction for each ``Step``, are in ``commit``; what an
+engine starts from is in ``load``; what screens read is in ``views``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from crisiskit.codec.readings import encode_references
+from crisiskit.codec.record import record_digest, record_id
+from crisiskit.errors import CrisiskitError, StoreError, UsageError
+from crisiskit.model import (
+    CENTER,
+    EVERY_KIT,
+    ClockQuality,
+    Direction,
+    Precedence,
+    Record,
+    RecordKind,
+    Reference,
+    State,
+)
+from crisiskit.step import Change, Queued, Snapshot
+from crisiskit.store import commit, load
+from crisiskit.store.connect import explained, open_writer, transaction
+
+BALLAST_BYTES = 8 * 1024 * 1024
+TWINS_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A record about to be kept. ``to`` is ``center``, ``all``, or a kit's number or name."""
+
+    kind: RecordKind
+    precedence: Precedence
+    text: str = ""
+    data: bytes = b""
+    to: str = CENTER
+    answers: str = ""
+    expires_at: int | None = None
+    replace_key: str | None = None
+    clock: ClockQuality = ClockQuality.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class NewPairing:
+    """A pairing as enrolment makes it. Chain keys are those of ``send_epoch`` and epoch 0."""
+
+    kit_number: int
+    name: str
+    kit_fp: bytes
+    public_key: bytes
+    peer_fp: bytes
+    send_chain: bytes
+    heard_chain: bytes
+    keeps_root: bool
+
+
+class Store:
+    """The writing side of one installation's database. ``wall`` gives milliseconds."""
+
+    def __init__(self, path: Path, wall: Callable[[], int]) -> None:
+        self.path = path
+        self._wall = wall
+        self._db = open_writer(path)
+
+    def close(self) -> None:
+        """Close the connection; what was committed stays."""
+        self._db.close()
+
+    def data_version(self) -> int:
+        """A number that changes when another connection has committed."""
+        with explained(self.path):
+            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    # -- the installation ------------------------------------------------------------------
+
+    def meta(self, key: str) -> bytes | None:
+        """A fact of this installation, such as its role."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def set_meta(self, **facts: bytes) -> None:
+        """Write facts of this installation together."""
+        with explained(self.path), transaction(self._db) as db:
+            db.executemany(
+                "INSERT INTO meta (key, value) VALUES (?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                list(facts.items()),
+            )
+
+    def add_pairing(self, new: NewPairing, **facts: bytes) -> int:
+        """Write a pairing, with facts of this installation, in one transaction."""
+        with explained(self.path), transaction(self._db) as db:
+            cursor = db.execute(
+                "INSERT INTO pairing (kit_number, name, kit_fp, public_key, peer_fp,"
+                " send_epoch, send_chain, heard_chain_epoch, heard_chain, keeps_root,"
+                " enrolled_at) VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, ?, ?)",
+                (
+                    new.kit_number,
+                    new.name,
+                    new.kit_fp,
+                    new.public_key,
+                    new.peer_fp,
+                    new.send_chain,
+                    new.heard_chain,
+                    int(new.keeps_root),
+                    self._wall(),
+                ),
+            )
+            db.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", facts.items())
+            return int(cursor.lastrowid or 0)
+
+    # -- records ---------------------------------------------------------------------------
+
+    def keep(self, drafts: Sequence[Draft]) -> list[str]:
+        """Make records durable, all or none, and return their ids. From here on: KEPT.
+
+        Raises UsageError ``kit_unknown`` or ``message_unknown`` for an unknown recipient or
+        answered message, StoreError ``disk_full`` when there is no room. A FLASH record
+        then still finds the ballast's room.
+        """
+        try:
+            return self._keep(drafts)
+        except StoreError as error:
+            urgent = any(draft.precedence is Precedence.FLASH for draft in drafts)
+            if error.code != "disk_full" or not urgent or not self.release_ballast():
+                raise
+            return self._keep(drafts)
+
+    def _keep(self, drafts: Sequence[Draft]) -> list[str]:
+        with explained(self.path), transaction(self._db) as db:
+            own = db.execute("SELECT value FROM meta WHERE key = 'own_fp'").fetchone()
+            if own is None:
+                raise CrisiskitError("not_activated")
+            return [self._insert(db, bytes(own[0]), draft) for draft in drafts]
+
+    def _insert(self, db: sqlite3.Connection, own_fp: bytes, draft: Draft) -> str:
+        now = self._wall()
+        pairings = _recipients(db, draft.to)
+        answers = _answered(db, draft.answers) if draft.answers else (None, "")
+        record, digest = _distinct(db, own_fp, draft, now // 60_000, answers[0])
+        code = record_id(digest)
+        ref = answers[0]
+        row = db.execute(
+            "INSERT INTO record (digest, code, box, author, kind, precedence, minute, twin,"
+            " clock, data, text, written_at, answers, answers_direction, answers_epoch,"
+            " answers_seq, answers_place, expires_at, replace_key)"
+            " VALUES (?, ?, 'out', NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                digest,
+                code,
+                int(record.kind),
+                int(record.precedence),
+                record.minute,
+                record.twin,
+                int(record.clock),
+                record.data,
+                record.text,
+                now,
+                answers[1],
+                None if ref is None else int(ref.direction),
+                None if ref is None else ref.epoch,
+                None if ref is None else ref.seq,
+                None if ref is None else ref.index,
+                draft.expires_at,
+                draft.replace_key,
+            ),
+        )
+        if draft.replace_key is not None:
+            _withdraw_replaced(db, draft.replace_key, pairings, now)
+        db.executemany(
+            "INSERT INTO delivery (record, pairing, box, listed, precedence, state, state_at)"
+            " VALUES (?, ?, 'out', ?, ?, 'kept', ?)",
+            [
+                (row.lastrowid, p, int(record.kind is not RecordKind.READ), record.precedence, now)
+                for p in pairings
+            ],
+        )
+        return code
+
+    def cancel(self, ref: int) -> None:
+        """Withdraw a delivery that was not sealed yet, else UsageError ``cancel_too_late``."""
+        with explained(self.path), transaction(self._db) as db:
+            done = db.execute(
+                "UPDATE delivery SET state = 'cancelled', state_at = ?"
+                " WHERE id = ? AND state = 'kept'",
+                (self._wall(), ref),
+            )
+            if done.rowcount != 1:
+                raise CrisiskitError("cancel_too_late")
+
+    def mark_read(self, ref: int) -> bool:
+        """Note that a person here opened a message that came in, and keep the reading receipt.
+
+        True the first time; later calls change nothing. ``ref`` is the delivery's number.
+        """
+        now = self._wall()
+        with explained(self.path), transaction(self._db) as db:
+            row = db.execute(
+                "SELECT d.pairing, d.epoch, d.seq, d.place, p.keeps_root FROM delivery d"
+                " JOIN pairing p ON p.id = d.pairing"
+                " WHERE d.id = ? AND d.box = 'in' AND d.state = 'held'",
+                (ref,),
+            ).fetchone()
+            if row is None:
+                return False
+            db.execute("UPDATE delivery SET state = 'read', state_at = ? WHERE id = ?", (now, ref))
+            direction = Direction.UP if row[4] else Direction.DOWN
+            reference = Reference(direction, row[1], row[2], row[3])
+            number = db.execute(
+                "SELECT kit_number FROM pairing WHERE id = ?", (row[0],)
+            ).fetchone()[0]
+            own = db.execute("SELECT value FROM meta WHERE key = 'own_fp'").fetchone()
+            draft = Draft(
+                RecordKind.READ,
+                Precedence.ROUTINE,
+                data=encode_references([reference]),
+                to=CENTER if direction is Direction.DOWN else str(number),
+            )
+            self._insert(db, bytes(own[0]), draft)
+            return True
+
+    # -- the agent's side ------------------------------------------------------------------
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Commit the changes of one step in one transaction."""
+        with explained(self.path), transaction(self._db) as db:
+            commit.apply(db, changes, self._wall())
+
+    def snapshot(self) -> Snapshot:
+        """What an engine must know to start."""
+        with explained(self.path):
+            return load.snapshot(self._db)
+
+    def kept(self) -> list[int]:
+        """The deliveries that wait to be sealed."""
+        with explained(self.path):
+            rows = self._db.execute("SELECT id FROM delivery WHERE state = 'kept' ORDER BY id")
+            return [row[0] for row in rows]
+
+    def queued(self, deliveries: Sequence[int]) -> tuple[Queued, ...]:
+        """These deliveries with their records, as far as they still wait."""
+        with explained(self.path):
+            return load.queued(self._db, deliveries)
+
+    def set_link_state(
+        self, name: str, kind: str, phase: str, signal: int | None, reason: str, waiting: int
+    ) -> None:
+        """What the link bar shows of a link."""
+        now = self._wall()
+        with explained(self.path), transaction(self._db) as db:
+            db.execute(
+                "INSERT INTO link_state (name, kind, phase, signal, reason, since, waiting)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+                " kind = excluded.kind, signal = excluded.signal, reason = excluded.reason,"
+                " since = CASE WHEN phase = excluded.phase THEN since ELSE excluded.since END,"
+                " phase = excluded.phase, waiting = excluded.waiting",
+                (name, kind, phase, signal, reason, now, waiting),
+            )
+
+    def forget_links(self, names: Sequence[str]) -> None:
+        """Keep the states of these links only, each shown as down until it reports."""
+        with explained(self.path), transaction(self._db) as db:
+            marks = ",".join("?" * len(names))
+            db.execute(f"DELETE FROM link_state WHERE name NOT IN ({marks})", tuple(names))
+            db.execute("UPDATE link_state SET phase = 'down', signal = NULL, waiting = 0")
+
+    def flash_waits(self) -> bool:
+        """Whether a FLASH record waits to be sealed."""
+        with explained(self.path):
+            row = self._db.execute(
+                "SELECT 1 FROM delivery WHERE state = 'kept' AND precedence = ? LIMIT 1",
+                (int(Precedence.FLASH),),
+            ).fetchone()
+            return row is not None
+
+    # -- room ------------------------------------------------------------------------------
+
+    @property
+    def _ballast(self) -> Path:
+        return self.path.with_name("ballast")
+
+    def lay_ballast(self) -> None:
+        """Set room aside that only FLASH traffic on a full disk may use."""
+        if not self._ballast.exists():
+            with self._ballast.open("wb") as file:
+                for _ in range(BALLAST_BYTES // 65_536):
+                    file.write(bytes(65_536))
+
+    def release_ballast(self) -> bool:
+        """Give the reserve back to a full disk; False when it is gone already."""
+        if not self._ballast.exists():
+            return False
+        self._ballast.unlink()
+        return True
+
+
+def _recipients(db: sqlite3.Connection, to: str) -> list[int]:
+    if to == EVERY_KIT:
+        rows = db.execute("SELECT id FROM pairing ORDER BY id").fetchall()
+    elif to == CENTER:
+        rows = db.execute("SELECT id FROM pairing WHERE keeps_root = 0").fetchall()
+    else:
+        rows = db.execute(
+            "SELECT id FROM pairing WHERE keeps_root = 1 AND (name = ? OR kit_number = ?)",
+            (to, int(to) if to.isdecimal() else -1),
+        ).fetchall()
+    if not rows:
+        raise UsageError("kit_unknown", name=to)
+    return [row[0] for row in rows]
+
+
+def _answered(db: sqlite3.Connection, code: str) -> tuple[Reference, str]:
+    row = db.execute(
+        "SELECT d.epoch, d.seq, d.place, p.keeps_root, d.box FROM delivery d"
+        " JOIN record r ON r.id = d.record JOIN pairing p ON p.id = d.pairing"
+        " WHERE r.code = ? AND d.epoch IS NOT NULL ORDER BY d.id LIMIT 1",
+        (code,),
+    ).fetchone()
+    if row is None:
+        raise UsageError("message_unknown", id=code)
+    upward = bool(row[3]) == (row[4] == "in")
+    return Reference(Direction.UP if upward else Direction.DOWN, row[0], row[1], row[2]), code
+
+
+def _distinct(
+    db: sqlite3.Connection, own_fp: bytes, draft: Draft, minute: int, answers: Reference | None
+) -> tuple[Record, bytes]:
+    """The record under a digest not used yet: equal words in one minute get a twin number."""
+    for twin in range(TWINS_MAX):
+        record = Record(
+            draft.kind,
+            draft.precedence,
+            minute,
+            draft.text,
+            draft.data,
+            twin,
+            answers,
+            draft.clock,
+        )
+        digest = record_digest(own_fp, record)
+        if db.execute("SELECT 1 FROM record WHERE digest = ?", (digest,)).fetchone() is None:
+            return record, digest
+    raise CrisiskitError("too_many_twins")
+
+
+def _withdraw_replaced(db: sqlite3.Connection, key: str, pairings: Sequence[int], now: int) -> None:
+    """Cancel the unsealed predecessors of a latest-only record (protocol section 9)."""
+    db.executemany(
+        "UPDATE delivery SET state = ?, state_at = ? WHERE state = 'kept' AND pairing = ?"
+        " AND record IN (SELECT id FROM record WHERE replace_key = ?)",
+        [(State.CANCELLED, now, pairing, key) for pairing in pairings],
+    )

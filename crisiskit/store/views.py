@@ -1,0 +1,226 @@
+"""Every read that a screen or a command needs, in pages. Never writes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from crisiskit.errors import UsageError
+from crisiskit.model import (
+    CENTER,
+    ClockQuality,
+    Kit,
+    LinkView,
+    Message,
+    Notice,
+    Precedence,
+    RecordKind,
+    State,
+)
+from crisiskit.store.connect import explained, open_reader
+
+PAGE_ROWS = 128
+DAY_MS = 86_400_000
+
+_MESSAGE = (
+    "SELECT d.id, r.code, r.id, d.box, p.name, r.kind, r.precedence, r.text, r.data,"
+    " r.written_at, r.clock, r.received_at, d.state, d.state_at, d.link, d.frame_bytes,"
+    " d.credits, r.answers, r.expires_at"
+    " FROM delivery d JOIN record r ON r.id = d.record JOIN pairing p ON p.id = d.pairing"
+)
+
+
+class Views:
+    """A read-only window on one installation's database; one for each thread or screen."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db = open_reader(path)
+        self.role = self.fact("role").decode() or "kit"
+        self.own_name = self.fact("name").decode()
+        self.network = self.fact("network").decode()
+        self.exercise = self.fact("exercise") == b"1"
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    def fact(self, key: str) -> bytes:
+        """A fact of this installation, empty where there is none."""
+        rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
+        return bytes(rows[0][0]) if rows else b""
+
+    def data_version(self) -> int:
+        """A number that changes with every commit of another connection; cheap to ask."""
+        return int(self._rows("PRAGMA data_version")[0][0])
+
+    # -- messages --------------------------------------------------------------------------
+
+    def count(self, box: str = "all") -> int:
+        """How many messages are listed in a box: ``in``, ``out`` or ``all``."""
+        if box == "all":
+            return int(self._rows("SELECT count(*) FROM delivery WHERE listed = 1")[0][0])
+        sql = "SELECT count(*) FROM delivery WHERE listed = 1 AND box = ?"
+        return int(self._rows(sql, (box,))[0][0])
+
+    def page(self, box: str = "all", first: int = 0, rows: int = PAGE_ROWS) -> list[Message]:
+        """Messages of a box, newest first, from place ``first`` on."""
+        where, values = _where(box)
+        sql = f"{_MESSAGE} WHERE {where} ORDER BY d.id DESC LIMIT ? OFFSET ?"
+        return self._messages(sql, (*values, rows, first))
+
+    def triage(self, first: int = 0, rows: int = PAGE_ROWS) -> list[Message]:
+        """Messages that came in and nobody opened: by precedence, then oldest first."""
+        sql = (
+            f"{_MESSAGE} WHERE d.box = 'in' AND d.state = 'held' AND d.listed = 1"
+            " ORDER BY d.precedence DESC, d.id LIMIT ? OFFSET ?"
+        )
+        return self._messages(sql, (rows, first))
+
+    def board(self, first: int = 0, rows: int = PAGE_ROWS) -> list[Message]:
+        """The operator's order: unread by precedence and age, then the read, newest first."""
+        unread = self.unread()
+        page = self.triage(first, rows) if first < unread else []
+        if len(page) < rows:
+            sql = (
+                f"{_MESSAGE} WHERE d.box = 'in' AND d.state = 'read' AND d.listed = 1"
+                " ORDER BY d.id DESC LIMIT ? OFFSET ?"
+            )
+            page += self._messages(sql, (rows - len(page), max(0, first - unread)))
+        return page
+
+    def search(
+        self,
+        box: str = "all",
+        state: str | None = None,
+        since: int | None = None,
+        after: int = 0,
+        limit: int = 1_000_000,
+    ) -> list[Message]:
+        """Messages for ``list``: oldest first; ``since`` in ms, ``after`` a ``ref``."""
+        where, values = _where(box)
+        sql = f"{_MESSAGE} WHERE {where} AND d.id > ?"
+        values = (*values, after)
+        if state is not None:
+            sql, values = sql + " AND d.state = ?", (*values, state)
+        if since is not None:
+            sql += " AND coalesce(r.received_at, r.written_at) >= ?"
+            values = (*values, since)
+        return self._messages(f"{sql} ORDER BY d.id LIMIT ?", (*values, limit))
+
+    def find(self, prefix: str) -> list[Message]:
+        """All deliveries of the one message whose id begins so (8 letters without dash).
+
+        Raises UsageError ``message_unknown`` or ``message_ambiguous``.
+        """
+        sql = f"{_MESSAGE} WHERE d.listed = 1 AND replace(r.code, '-', '') LIKE ? ORDER BY d.id"
+        found = self._messages(sql, (prefix.replace("-", "") + "%",))
+        if not found:
+            raise UsageError("message_unknown", id=prefix)
+        if len({message.number for message in found}) > 1:
+            raise UsageError("message_ambiguous", id=prefix)
+        return found
+
+    def delivery(self, ref: int) -> Message | None:
+        """One delivery by its row number."""
+        found = self._messages(f"{_MESSAGE} WHERE d.id = ?", (ref,))
+        return found[0] if found else None
+
+    def unread(self) -> int:
+        """How many messages came in that nobody opened."""
+        sql = "SELECT count(*) FROM delivery WHERE box = 'in' AND state = 'held' AND listed = 1"
+        return int(self._rows(sql)[0][0])
+
+    def waiting(self) -> int:
+        """How many messages of ours the far end is not yet known to hold."""
+        sql = (
+            "SELECT count(*) FROM delivery WHERE box = 'out' AND listed = 1"
+            " AND state IN ('kept', 'sealed', 'sent', 'arrived')"
+        )
+        return int(self._rows(sql)[0][0])
+
+    def tally(self, box: str) -> dict[str, int]:
+        """How many listed messages of a box are in each state."""
+        sql = "SELECT state, count(*) FROM delivery WHERE box = ? AND listed = 1 GROUP BY state"
+        return dict(self._rows(sql, (box,)))
+
+    # -- stations and links ----------------------------------------------------------------
+
+    def kits(self) -> list[Kit]:
+        """The kits of a center (on a kit: its own pairing), by number."""
+        sql = (
+            "SELECT p.kit_number, p.name, p.kit_fp, p.enrolled_at, p.last_contact_at,"
+            " p.last_link,"
+            " (SELECT count(*) FROM delivery d WHERE d.pairing = p.id AND d.box = 'in'"
+            "  AND d.state = 'held' AND d.listed = 1),"
+            " (SELECT count(*) FROM delivery d WHERE d.pairing = p.id AND d.box = 'out'"
+            "  AND d.state IN ('kept', 'sealed', 'sent', 'arrived') AND d.listed = 1)"
+            " FROM pairing p ORDER BY p.kit_number"
+        )
+        return [Kit(*row) for row in self._rows(sql)]
+
+    def links(self, now: int) -> list[LinkView]:
+        """The links as last reported by the agent, with today's spending."""
+        sql = (
+            "SELECT l.name, l.kind, l.phase, l.signal, l.reason, l.since, l.waiting,"
+            " coalesce(s.credits, 0), coalesce(s.micros, 0), coalesce(s.frame_bytes, 0)"
+            " FROM link_state l LEFT JOIN spending s ON s.link = l.name AND s.day = ?"
+            " ORDER BY l.rowid"
+        )
+        return [LinkView(*row) for row in self._rows(sql, (now // DAY_MS,))]
+
+    def notices(self, limit: int = 20) -> list[Notice]:
+        """The newest notices first."""
+        sql = (
+            "SELECT n.code, n.detail, n.at, coalesce(p.name, '') FROM notice n"
+            " LEFT JOIN pairing p ON p.id = n.pairing ORDER BY n.id DESC LIMIT ?"
+        )
+        return [Notice(*row) for row in self._rows(sql, (limit,))]
+
+    # -- plumbing --------------------------------------------------------------------------
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with explained(self._path):
+            return self._db.execute(sql, tuple(values)).fetchall()
+
+    def _messages(self, sql: str, values: Sequence[Any]) -> list[Message]:
+        return [self._message(row) for row in self._rows(sql, values)]
+
+    def _message(self, row: tuple[Any, ...]) -> Message:
+        (ref, code, number, box, name, kind, precedence, text, data, written_at, clock) = row[:11]
+        (received_at, state, state_at, link, frame_bytes, credits, answers, expires_at) = row[11:]
+        incoming = box == "in"
+        other = CENTER if self.role == "kit" else name
+        own = self.own_name if self.role == "kit" else CENTER
+        return Message(
+            ref=ref,
+            id=code,
+            number=number,
+            box=box,
+            author=other if incoming else own,
+            to=own if incoming else other,
+            kind=RecordKind(kind),
+            precedence=Precedence(precedence),
+            text=text,
+            data=data,
+            form=str(data[0]) if kind == RecordKind.FORM and data else "",
+            written_at=written_at,
+            clock=ClockQuality(clock),
+            received_at=received_at,
+            state=State(state),
+            state_at=state_at,
+            link=link,
+            frame_bytes=frame_bytes,
+            credits=credits,
+            exercise=self.exercise,
+            answers=answers,
+            expires_at=expires_at,
+        )
+
+
+def _where(box: str) -> tuple[str, tuple[Any, ...]]:
+    if box == "all":
+        return "d.listed = 1", ()
+    return "d.listed = 1 AND d.box = ?", (box,)

@@ -1,0 +1,72 @@
+"""Lanes: a link, or one peer of a listening link, with what is known of its use now.
+
+Ranking is by price for ROUTINE and PRIORITY, by delay for IMMEDIATE and FLASH, after what
+recent trouble says. A busy cheap lane is waited for rather than leaving by a dear one; only
+FLASH and IMMEDIATE take whatever is free at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from crisiskit.model import Precedence
+from transports.link import Traits
+
+NOMINAL_BYTES = 100
+
+
+@dataclass(slots=True)
+class Lane:
+    """``busy`` while a frame is with the link; ``blocked_until_s`` after trouble."""
+
+    link: str
+    peer: str
+    traits: Traits
+    busy: bool = False
+    blocked_until_s: float = 0.0
+    sent_frames: int = 0
+
+    def usable(self, now_s: float) -> bool:
+        """Whether the lane may be used, now or as soon as it is free."""
+        return now_s >= self.blocked_until_s and self.traits.mtu_bytes > 0
+
+    def repeat_s(self) -> float:
+        """The least time in which a receipt can come back."""
+        traits = self.traits
+        line = 3 * traits.mtu_bytes / traits.rate_bytes_s
+        return max(traits.repeat_s, 2 * traits.latency_s + traits.receipt_delay_s + line)
+
+
+def choose(
+    lanes: Iterable[Lane], precedence: Precedence, now_s: float, timeouts: dict[str, int]
+) -> Lane | None:
+    """The lane for a frame of this precedence, or None to wait for a better one.
+
+    ``timeouts`` counts, by link, how often this envelope went unanswered there.
+    """
+    usable = [lane for lane in lanes if lane.usable(now_s)]
+    if not usable:
+        return None
+    urgent = precedence >= Precedence.IMMEDIATE
+
+    def rank(lane: Lane) -> tuple[float, ...]:
+        traits = lane.traits
+        price = traits.price(NOMINAL_BYTES)
+        delay = traits.latency_s + NOMINAL_BYTES / traits.rate_bytes_s
+        patience = timeouts.get(lane.link, 0) // (1 if urgent else 2)
+        if urgent:
+            return (patience, delay, price.micros, price.credits)
+        return (patience, price.micros, price.credits, delay)
+
+    usable.sort(key=rank)
+    best = usable[0]
+    if urgent:
+        return next((lane for lane in usable if not lane.busy), None)
+    trouble = rank(best)[0]
+    equals = (
+        lane
+        for lane in usable
+        if lane.traits.metered == best.traits.metered and rank(lane)[0] == trouble
+    )
+    return next((lane for lane in equals if not lane.busy), None)

@@ -1,0 +1,1 @@
+"""How a device is spoken to: ports, modems, and the same devices played."""

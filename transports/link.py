@@ -1,0 +1,169 @@
+"""What a link is: the contract between the engine above and the carriers below.
+
+A link moves whole frames of at most ``traits.mtu_bytes``. It promises the first hop only
+and knows nothing of records, keys or the store. Two calls carry everything:
+
+* ``send`` returns when the first hop took every byte, else raises :class:`LinkError`;
+* ``Receiver.frame`` returns when the frame is durable above, so a link that must answer
+  its peer (DirectIP, a mailbox) answers after that call and never before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class Phase(StrEnum):
+    """Where a link is in its life; shown in the link bar."""
+
+    DOWN = "down"
+    OPENING = "opening"
+    READY = "ready"
+    BUSY = "busy"
+
+
+class Trouble(StrEnum):
+    """Why a link failed. Few and shared, so that the planner and the texts know them all."""
+
+    NO_SERVICE = "no_service"
+    BUSY = "busy"
+    REFUSED = "refused"
+    TOO_LARGE = "too_large"
+    DEVICE_GONE = "device_gone"
+    DEVICE_BUSY = "device_busy"
+    OUT_OF_CREDIT = "out_of_credit"
+    HARDWARE = "hardware"
+
+
+class LinkError(Exception):
+    """The link did not take the frame, or cannot run.
+
+    ``retry_after_s`` is the earliest useful time to try again. ``detail`` is technical and
+    in English; texts for people are made from ``code`` higher up.
+    """
+
+    def __init__(self, code: Trouble, detail: str = "", retry_after_s: float = 5.0) -> None:
+        super().__init__(f"{code}: {detail}" if detail else str(code))
+        self.code = code
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one frame costs: bytes on the link, credits, money in millionths."""
+
+    frame_bytes: int
+    credits: int
+    micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the planner knows of a link before it is opened. All sizes in bytes.
+
+    ``credit_bytes``: one credit per started so many bytes, 0 where nothing is counted.
+    ``repeat_s``: least time before the same bytes are worth sending again: a receipt's way.
+    ``receipt_delay_s``: how long a receipt may wait for company before it travels alone.
+    ``listens``: one open link serves many peers, told apart by the ``peer`` word.
+    ``lasting_peers``: the peer words mean the same after the link was closed and run again.
+    ``returns``: false for a one-way carrier: a receipt must come by another link.
+    """
+
+    mtu_bytes: int
+    latency_s: float = 0.05
+    rate_bytes_s: float = 100_000.0
+    credit_bytes: int = 0
+    price_credit_micros: int = 0
+    price_byte_micros: int = 0
+    repeat_s: float = 4.0
+    receipt_delay_s: float = 0.05
+    listens: bool = False
+    lasting_peers: bool = False
+    returns: bool = True
+
+    @property
+    def metered(self) -> bool:
+        """Whether sending costs money or credits."""
+        return bool(self.credit_bytes or self.price_byte_micros)
+
+    def price(self, frame_bytes: int) -> Price:
+        """The cost of one frame of so many bytes; a started credit is a whole one."""
+        credits = -(-frame_bytes // self.credit_bytes) if self.credit_bytes else 0
+        micros = credits * self.price_credit_micros + frame_bytes * self.price_byte_micros
+        return Price(frame_bytes, credits, micros)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """A link as the status bar shows it. ``signal`` is 0..5 bars, None where unknown.
+
+    ``reason`` is a :class:`Trouble` word, or empty; ``detail`` is technical.
+    ``waiting`` counts frames known to wait at the far side (a mailbox queue).
+    """
+
+    phase: Phase
+    signal: int | None = None
+    reason: str = ""
+    detail: str = ""
+    waiting: int = 0
+
+
+class Receiver(Protocol):
+    """The side above a link. All calls come from the event loop that runs the link."""
+
+    async def frame(self, data: bytes, peer: str = "") -> None:
+        """Hand up one whole frame. Returns when it is durable or was judged junk.
+
+        Raises when it could not be stored: the link must then not acknowledge it.
+        """
+
+    def state(self, state: LinkState) -> None:
+        """Tell the newest state; cheap, may be called at every change."""
+
+    def peer_lost(self, peer: str) -> None:
+        """A peer of a listening link can no longer be reached by that word."""
+
+    def billed(self, frame_bytes: int) -> None:
+        """A session was billed that carried no frame of ours (a mailbox check)."""
+
+
+class Link(Protocol):
+    """One link. ``run`` owns the device from open to close; the other calls need it running."""
+
+    traits: Traits
+
+    async def run(self, receiver: Receiver) -> None:
+        """Open, serve until cancelled, close. Raises LinkError when it cannot go on.
+
+        Whoever runs it waits ``retry_after_s`` or longer and runs it again.
+        """
+
+    async def send(self, frame: bytes, peer: str = "") -> None:
+        """Give one frame to the first hop. Returns when it took every byte, else LinkError.
+
+        Safe to cancel. One call at a time per link.
+        """
+
+    async def poll(self) -> None:
+        """Ask a mailbox for waiting frames; where there is none, return at once."""
+
+
+class LinkKind(Protocol):
+    """The plug-in: an entry point of group ``crisiskit.links`` gives one of these.
+
+    ``Settings`` is a frozen ``msgspec.Struct`` with unknown keys forbidden: the checked
+    table of the settings file, without ``name``, ``kind``, ``price`` and ``budget``.
+    """
+
+    kind: str
+    Settings: type[Any]
+
+    def traits(self, settings: Any, price: Mapping[str, int]) -> Traits:
+        """What this link will be like; touches no device."""
+
+    def open(self, settings: Any, traits: Traits) -> Link:
+        """A link that is ready to ``run``; touches no device yet."""
