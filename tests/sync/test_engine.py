@@ -1,0 +1,239 @@
+"""The engine's promises, one at a time."""
+
+from __future__ import annotations
+
+import pytest
+
+from crisiskit.codec.acks import NO_DIGEST, AckBlock, Receipt, decode_receipt, encode_receipt
+from crisiskit.codec.content import decode_content
+from crisiskit.codec.header import FrameKind, Header, decode_header
+from crisiskit.codec.record import record_digest
+from crisiskit.crypto.keys import ChainKey
+from crisiskit.crypto.seal import open_frame, seal
+from crisiskit.model import Direction, Precedence, Record, RecordKind
+from crisiskit.step import (
+    Acknowledged,
+    Arrived,
+    Change,
+    EpochOpened,
+    Now,
+    PairingState,
+    Queued,
+    Raised,
+    Sealed,
+    Snapshot,
+    Step,
+)
+from crisiskit.sync.engine import Engine
+from crisiskit.sync.events import (
+    FrameFailed,
+    FrameReceived,
+    FrameSent,
+    LinkUp,
+    OutboxChanged,
+    Tick,
+)
+from transports.link import Traits
+
+KIT_FP, CENTER_FP = b"k" * 16, b"c" * 16
+UP_KEY, DOWN_KEY = b"u" * 32, b"d" * 32
+FREE = Traits(4096)
+SAT = Traits(340, credit_bytes=50, repeat_s=1800, receipt_delay_s=600)
+CENTER_FREE = Traits(4096, listens=True)
+MINUTE = 29_833_333
+
+
+def now(s: float) -> Now:
+    return Now(s, MINUTE * 60_000 + int(s * 1000))
+
+
+def pairing(sends: Direction) -> PairingState:
+    up = sends is Direction.UP
+    return PairingState(
+        pairing=1,
+        kit_number=5,
+        kit_fp=KIT_FP,
+        peer_fp=CENTER_FP if up else KIT_FP,
+        sends=sends,
+        send_epoch=0,
+        send_chain=UP_KEY if up else DOWN_KEY,
+        heard_chain_epoch=0,
+        heard_chain=DOWN_KEY if up else UP_KEY,
+        keeps_root=not up,
+    )
+
+
+def engine(sends: Direction, traits: Traits = FREE, salt: bytes = b"salt") -> Engine:
+    made = Engine(Snapshot((pairing(sends),), ()), lambda n: salt[:n])
+    made.handle(LinkUp("link", traits), now(0))
+    return made
+
+
+def message(n: int, text: str, precedence: Precedence = Precedence.ROUTINE) -> Queued:
+    record = Record(RecordKind.TEXT, precedence, MINUTE, text)
+    return Queued(n, 1, record, record_digest(KIT_FP, record))
+
+
+def only(step: Step, kind: type[Change]) -> list[Change]:
+    return [change for change in step.changes if type(change) is kind]
+
+
+def relay(step: Step, to: Engine, s: float, peer: str = "") -> Step:
+    frame = step.transmits[0].frame
+    return to.handle(FrameReceived("link", peer, frame), now(s))
+
+
+def test_sealed_bytes_are_committed_in_the_step_that_transmits_them() -> None:
+    step = engine(Direction.UP).handle(OutboxChanged((message(1, "water"),)), now(1))
+    assert [type(change) for change in step.changes] == [EpochOpened, Sealed]
+    header = decode_header(step.transmits[0].frame)[0]  # type: ignore[index]
+    assert (header.epoch, header.salt, header.counter) == (0, b"salt", 0)
+
+
+def test_a_repeat_is_the_same_bytes_and_a_receipt_shortens_the_header() -> None:
+    kit, center = engine(Direction.UP), engine(Direction.DOWN, CENTER_FREE)
+    first = kit.handle(OutboxChanged((message(1, "water"),)), now(1))
+    kit.handle(FrameFailed(first.transmits[0], 1.0), now(1))
+    again = kit.handle(Tick(), now(2.1))
+    assert again.transmits[0].frame == first.transmits[0].frame
+    kit.handle(FrameSent(again.transmits[0]), now(3))
+    relay(again, center, 3)
+    receipt = center.handle(Tick(), now(3.1))
+    taken = relay(receipt, kit, 4)
+    assert only(taken, Acknowledged) == [Acknowledged(1, 0, 1)]
+    second = kit.handle(OutboxChanged((message(2, "food"),)), now(5))
+    assert decode_header(second.transmits[0].frame)[0].epoch is None  # type: ignore[index]
+    assert only(relay(second, center, 6), Arrived), "the center finds the epoch by itself"
+
+
+def test_a_receipt_leaves_only_in_or_after_the_step_that_stores() -> None:
+    kit, center = engine(Direction.UP), engine(Direction.DOWN, CENTER_FREE)
+    flash = kit.handle(OutboxChanged((message(1, "fire", Precedence.FLASH),)), now(1))
+    step = relay(flash, center, 2)
+    assert only(step, Arrived) and step.transmits, "FLASH is receipted at once"
+    assert decode_header(step.transmits[0].frame)[0].kind is FrameKind.RECEIPT  # type: ignore[index]
+
+
+def test_a_repeat_is_not_stored_twice_but_is_receipted_again() -> None:
+    kit, center = engine(Direction.UP), engine(Direction.DOWN, CENTER_FREE)
+    step = kit.handle(OutboxChanged((message(1, "water"),)), now(1))
+    assert only(relay(step, center, 2), Arrived)
+    receipt = center.handle(Tick(), now(2.1))
+    center.handle(FrameSent(receipt.transmits[0]), now(2.2))
+    assert not only(relay(step, center, 3), Arrived)
+    assert center.handle(Tick(), now(20)).transmits, "the first receipt may be lost"
+
+
+def test_on_a_metered_link_a_repeat_is_receipted_once_an_hour() -> None:
+    kit = engine(Direction.UP)
+    center = engine(Direction.DOWN, Traits(270, credit_bytes=50, receipt_delay_s=600, listens=True))
+    step = kit.handle(OutboxChanged((message(1, "water"),)), now(1))
+    relay(step, center, 2)
+    assert not center.handle(Tick(), now(500)).transmits
+    receipt = center.handle(Tick(), now(700))
+    center.handle(FrameSent(receipt.transmits[0]), now(701))
+    relay(step, center, 800)
+    assert not center.handle(Tick(), now(3000)).transmits
+    assert center.handle(Tick(), now(700 + 3700)).transmits
+
+
+def test_a_wrong_digest_is_never_held_and_raises_an_alarm() -> None:
+    kit = engine(Direction.UP)
+    kit.handle(OutboxChanged((message(1, "water"),)), now(1))
+    keys = ChainKey(Direction.DOWN, 0, DOWN_KEY).secret().keys(b"ctrs")
+    forged = Receipt(0, (AckBlock(0, 1, b"evil", 0),))
+    header = Header(FrameKind.RECEIPT, 5, Direction.DOWN, Precedence.ROUTINE, 0, 0, b"ctrs")
+    frame = seal(keys, header, encode_receipt(forged))
+    step = kit.handle(FrameReceived("link", "", frame), now(2))
+    assert not only(step, Acknowledged)
+    assert [raised.notice.code for raised in only(step, Raised)][:1] == ["fork"]  # type: ignore[union-attr]
+
+
+def test_what_cannot_be_decoded_is_stored_receipted_and_never_called_held() -> None:
+    kit, center = engine(Direction.UP), engine(Direction.DOWN, CENTER_FREE)
+    kit.handle(OutboxChanged((message(1, "water"),)), now(1))
+    keys = ChainKey(Direction.UP, 0, UP_KEY).secret().keys(b"salt")
+    header = Header(FrameKind.SEALED, 5, Direction.UP, Precedence.ROUTINE, 0, 0, b"salt")
+    strange = seal(keys, header, b"\x0e" + bytes(20))
+    step = center.handle(FrameReceived("link", "", strange), now(2))
+    arrived = only(step, Arrived)
+    assert arrived and arrived[0].undecodable and arrived[0].content  # type: ignore[union-attr]
+    receipt = center.handle(Tick(), now(2.2)).transmits[0].frame
+    answered = decode_header(receipt)[0]
+    down = ChainKey(Direction.DOWN, 0, DOWN_KEY).secret().keys(b"salt")
+    block = decode_receipt(open_frame(down, answered, receipt)).blocks[0]  # type: ignore[arg-type,union-attr]
+    assert (block.next, block.digest) == (1, NO_DIGEST)
+    taken = kit.handle(FrameReceived("link", "", receipt), now(3))
+    assert only(taken, Acknowledged) == [Acknowledged(1, 0, 0, (0,))], "ARRIVED, not HELD"
+    assert not kit.handle(Tick(), now(5000)).transmits, "and never repeated"
+
+
+def test_an_ack_rides_on_data_that_leaves_anyway() -> None:
+    kit, center = engine(Direction.UP), engine(Direction.DOWN, CENTER_FREE)
+    relay(kit.handle(OutboxChanged((message(1, "water"),)), now(1)), center, 2)
+    reply = center.handle(OutboxChanged((message(2, "on its way"),)), now(2.01))
+    assert len(reply.transmits) == 1
+    down = ChainKey(Direction.DOWN, 0, DOWN_KEY).secret().keys(b"salt")
+    frame = reply.transmits[0].frame
+    content = decode_content(open_frame(down, decode_header(frame)[0], frame), None)  # type: ignore[arg-type,index]
+    assert content.ack == AckBlock(0, 1, content.ack.digest, 0)  # type: ignore[union-attr]
+    taken = relay(reply, kit, 3)
+    assert only(taken, Acknowledged) == [Acknowledged(1, 0, 1)]
+
+
+def test_at_most_17_envelopes_are_unanswered_except_flash() -> None:
+    kit = engine(Direction.UP, Traits(40))
+    queue = tuple(message(n, f"message number {n}") for n in range(30))
+    step = kit.handle(OutboxChanged(queue), now(1))
+    seals = len(only(step, Sealed))
+    while step.transmits:
+        step = kit.handle(FrameSent(step.transmits[0]), now(1.01))
+        seals += len(only(step, Sealed))
+    assert seals == 17
+    flash = kit.handle(OutboxChanged((message(99, "fire", Precedence.FLASH),)), now(1.02))
+    assert only(flash, Sealed)
+
+
+def test_a_lost_part_alone_is_asked_for_and_sent_again() -> None:
+    thin = Traits(80, repeat_s=4)
+    kit = engine(Direction.UP, thin)
+    center = engine(Direction.DOWN, Traits(80, listens=True, repeat_s=4))
+    text = " ".join(str(n * 7919) for n in range(120))
+    step = kit.handle(OutboxChanged((message(1, text),)), now(1))
+    frames = []
+    while step.transmits:
+        frames.append(step.transmits[0].frame)
+        step = kit.handle(FrameSent(step.transmits[0]), now(1))
+    assert len(frames) > 4 and max(map(len, frames)) <= 80
+    for frame in frames[:2] + frames[3:]:
+        center.handle(FrameReceived("link", "", frame), now(2))
+    request = center.handle(Tick(), now(6))
+    resent = relay(request, kit, 7)
+    assert [transmit.frame for transmit in resent.transmits] == [frames[2]]
+    assert only(relay(resent, center, 8), Arrived)
+
+
+@pytest.mark.parametrize("place", [0, 1, 4, 9, 15, 30])
+def test_a_changed_bit_anywhere_is_junk(place: int) -> None:
+    kit, center = engine(Direction.UP), engine(Direction.DOWN, CENTER_FREE)
+    frame = bytearray(
+        kit.handle(OutboxChanged((message(1, "water" * 9),)), now(1)).transmits[0].frame
+    )
+    frame[place] ^= 0x10
+    step = center.handle(FrameReceived("link", "", bytes(frame)), now(2))
+    assert step == Step((), (), None) and sum(center.rejected.values()) == 1
+
+
+def test_a_restart_seals_under_a_new_epoch() -> None:
+    first = engine(Direction.UP, salt=b"one!")
+    one = first.handle(OutboxChanged((message(1, "water"),)), now(1))
+    opened = only(one, EpochOpened)[0]
+    from dataclasses import replace
+
+    state = replace(pairing(Direction.UP), send_epoch=1, send_chain=opened.chain_key)  # type: ignore[union-attr]
+    second = Engine(Snapshot((state,), (message(2, "food"),)), lambda n: b"two!")
+    two = second.handle(LinkUp("link", FREE), now(0))
+    header = decode_header(two.transmits[0].frame)[0]  # type: ignore[index]
+    assert (header.epoch, header.salt, header.counter) == (1, b"two!", 0)
+    center = engine(Direction.DOWN, CENTER_FREE)
+    assert only(relay(two, center, 1), Arrived) and only(relay(one, center, 2), Arrived)
