@@ -1,0 +1,108 @@
+"""crisiskit as a contestant on the emulated slow line: see ``make bench-line``.
+
+The runner (run_peers.py of the shared folder) starts this class by path. Both ends are the
+real commands: a center with a ``serial`` link on one PTY, a kit's agent on the other, and
+``crisiskit send --lines`` to queue. The clock starts with that command.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from run_peers import Peer  # type: ignore[import-not-found]
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from crisiskit import enrolment  # noqa: E402
+from crisiskit.store.views import Views  # noqa: E402
+
+LINK = """
+[[link]]
+name = "line"
+kind = "serial"
+port = "{port}"
+rate_bit_s = {rate}
+latency_s = {latency}
+receipt_delay_s = {delay}
+"""
+
+
+class CrisisKit(Peer):  # type: ignore[misc]
+    """Two stations over a null modem."""
+
+    name, link, queue_is_send = "crisiskit", "pty", True
+    security = "end-to-end: AES-CCM authenticated encryption, replay-proof, receipted"
+    tuning = "defaults of the serial link; rate and latency of the line in the settings"
+
+    def prepare(self) -> None:
+        """Enrol a kit with a center, through the same functions as the commands."""
+        self.center, self.kit = Path(self.x.dir("b", "home")), Path(self.x.dir("a", "home"))
+        enrolment.create_center(self.center, "bench", exercise=False)
+        network = (self.center / "network.ckcn").read_bytes()
+        enrolment.create_kit(self.kit, "kit", network)
+        reply, _, _ = enrolment.enrol(self.center, enrolment.make_request(self.kit))
+        enrolment.activate(self.kit, reply)
+        latency = self.x.cond["latency"]
+        for home, port in ((self.center, self.x.tty_b), (self.kit, self.x.tty_a)):
+            table = LINK.format(
+                port=port, rate=self.x.rate, latency=latency, delay=max(0.05, latency)
+            )
+            with (home / "settings.toml").open("a") as file:
+                file.write(table)
+
+    def _command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "crisiskit", *words]
+
+    def _log(self, side: str) -> dict[str, object]:
+        return {
+            "env": {"PYTHONPATH": str(ROOT)},
+            "stderr": open(self.x.path(side, "log"), "ab"),  # noqa: SIM115 - the runner's to close
+        }
+
+    def start_b(self) -> None:
+        """The center."""
+        self.x.b.spawn(
+            self._command("center", "run", "--home", str(self.center)), **self._log("b")
+        )
+
+    def start_a(self) -> None:
+        """The kit."""
+        self.x.a.spawn(self._command("agent", "--home", str(self.kit)), **self._log("a"))
+
+    def ready(self) -> bool:
+        """Both links up."""
+        return all(_phase(home) == "ready" for home in (self.center, self.kit))
+
+    def submit(self, texts: list[str]) -> None:
+        """Queue; the agent sends as soon as they are durable."""
+        self.x.a.run(
+            self._command("send", "--lines", "--home", str(self.kit)),
+            input="\n".join(texts).encode(),
+            env={"PYTHONPATH": str(ROOT)},
+        )
+
+    def count(self) -> int:
+        """Messages readable at the center."""
+        views = Views(self.center / "store.db")
+        try:
+            return views.count("in")
+        finally:
+            views.close()
+
+    def received(self) -> list[str]:
+        """Their texts."""
+        views = Views(self.center / "store.db")
+        try:
+            return [message.text for message in views.search("in")]
+        finally:
+            views.close()
+
+
+def _phase(home: Path) -> str:
+    views = Views(home / "store.db")
+    try:
+        return next((link.phase for link in views.links(0)), "")
+    finally:
+        views.close()
