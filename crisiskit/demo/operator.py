@@ -1,0 +1,69 @@
+"""The operator of the demo: opens what comes in, confirms, and gives an order."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from crisiskit.i18n import _
+from crisiskit.installation import writing
+from crisiskit.model import EVERY_KIT, Message, Precedence, RecordKind
+from crisiskit.store.store import Draft
+from crisiskit.store.views import Views
+
+LOOK_S = 1.0
+
+
+def open_message(home: Path, message: Message) -> None:
+    """Read a message that came in; its author will be told."""
+    with writing(home) as store:
+        store.mark_read(message.ref)
+
+
+def confirm(home: Path, message: Message) -> None:
+    """Answer a message with words of a person."""
+    text = _("Received at the center. A team is on its way.")
+    with writing(home) as store:
+        store.keep(
+            [
+                Draft(
+                    RecordKind.TEXT,
+                    message.precedence,
+                    text,
+                    to=message.author,
+                    answers=message.id,
+                )
+            ]
+        )
+
+
+def order(home: Path) -> str:
+    """An order to every kit; its id."""
+    text = _("Open the school as a shelter before nightfall. Report the number of places.")
+    with writing(home) as store:
+        return store.keep([Draft(RecordKind.ORDER, Precedence.IMMEDIATE, text, to=EVERY_KIT)])[0]
+
+
+class Operator(threading.Thread):
+    """Sits at the center's desk for as long as the demo lasts."""
+
+    def __init__(self, home: Path, store: Path) -> None:
+        super().__init__(daemon=True)
+        self._home = home
+        self._store = store
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """An order first; then each message is opened and confirmed."""
+        order(self._home)
+        views = Views(self._store)
+        while not self._over.wait(LOOK_S):
+            for message in views.triage():
+                open_message(self._home, message)
+                confirm(self._home, message)
+        views.close()
+
+    def go_home(self) -> None:
+        """The demo is over."""
+        self._over.set()
+        self.join()

@@ -1,0 +1,226 @@
+"""The agent: commit, then send; a broken link or a full disk stops neither people nor links."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from crisiskit import agent as agent_module
+from crisiskit.agent import Agent
+from crisiskit.crypto.keys import root_key
+from crisiskit.errors import CrisiskitError, StoreError
+from crisiskit.links import ConfiguredLink
+from crisiskit.model import CENTER, Direction, Precedence, RecordKind
+from crisiskit.store.store import Draft, NewPairing, Store
+from crisiskit.store.views import Views
+from transports.link import LinkError, LinkState, Phase, Receiver, Traits, Trouble
+
+FP, CENTER_FP = b"k" * 16, b"c" * 16
+
+
+class Wire:
+    """One end of a wire in memory. ``broken`` makes every send fail."""
+
+    def __init__(self, traits: Traits) -> None:
+        self.traits = traits
+        self.other: Wire | None = None
+        self.receiver: Receiver | None = None
+        self.broken = False
+        self.runs = 0
+        self.refused = 0
+
+    async def run(self, receiver: Receiver) -> None:
+        self.runs += 1
+        self.receiver = receiver
+        receiver.state(LinkState(Phase.READY))
+        await asyncio.Event().wait()
+
+    async def send(self, frame: bytes, peer: str = "") -> None:
+        if self.broken or self.other is None or self.other.receiver is None:
+            raise LinkError(Trouble.NO_SERVICE, retry_after_s=0.05)
+        try:
+            await self.other.receiver.frame(frame, "1" if self.other.traits.listens else "")
+        except CrisiskitError:
+            self.refused += 1
+            raise LinkError(Trouble.REFUSED, retry_after_s=0.05) from None
+
+    async def poll(self) -> None:
+        return
+
+
+class Buggy(Wire):
+    """A plug-in with a defect."""
+
+    async def run(self, receiver: Receiver) -> None:
+        self.runs += 1
+        raise ZeroDivisionError
+
+
+def stores(tmp_path: Path) -> tuple[Store, Store]:
+    wall = lambda: time.time_ns() // 1_000_000  # noqa: E731
+    kit, center = Store(tmp_path / "kit.db", wall), Store(tmp_path / "center.db", wall)
+    up, down = (root_key(b"s" * 32, bytes(16), FP, way).key for way in Direction)
+    kit.set_meta(role=b"kit", name=b"kit-1", own_fp=FP)
+    kit.add_pairing(NewPairing(1, CENTER, FP, bytes(32), CENTER_FP, up, down, keeps_root=False))
+    center.set_meta(role=b"center", name=b"C", own_fp=CENTER_FP)
+    center.add_pairing(NewPairing(1, "kit-1", FP, bytes(32), FP, down, up, keeps_root=True))
+    return kit, center
+
+
+def wires() -> tuple[Wire, Wire]:
+    up = Wire(Traits(4096, receipt_delay_s=0.01, repeat_s=0.3))
+    down = Wire(Traits(4096, receipt_delay_s=0.01, repeat_s=0.3, listens=True))
+    up.other, down.other = down, up
+    return up, down
+
+
+@asynccontextmanager
+async def running(*agents: Agent) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    tasks = [asyncio.create_task(agent.run(False, stop)) for agent in agents]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
+
+
+def make(store: Store, *links: tuple[str, Wire]) -> Agent:
+    configured = [ConfiguredLink(name, "wire", wire.traits, wire) for name, wire in links]
+    return Agent(store, configured, lambda: time.time_ns() // 1_000_000, os.urandom)
+
+
+def say(store: Store, text: str, precedence: Precedence = Precedence.ROUTINE) -> None:
+    store.keep([Draft(RecordKind.TEXT, precedence, text)])
+
+
+async def until(ready: Callable[[], bool], seconds: float = 8.0) -> None:
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end, "it did not happen in time"
+        await asyncio.sleep(0.02)
+
+
+def held(store: Store) -> int:
+    views = Views(store.path)
+    try:
+        return views.tally("out").get("held", 0)
+    finally:
+        views.close()
+
+
+def texts(store: Store) -> list[str]:
+    views = Views(store.path)
+    try:
+        return sorted(message.text for message in views.search("in"))
+    finally:
+        views.close()
+
+
+async def test_what_another_process_keeps_is_found_and_held(tmp_path: Path) -> None:
+    kit, center = stores(tmp_path)
+    up, down = wires()
+    async with running(make(kit, ("wire", up)), make(center, ("wire", down))):
+        other_process = Store(kit.path, lambda: 1_790_000_000_000)
+        say(other_process, "water")
+        await until(lambda: held(kit) == 1)
+        other_process.close()
+    assert texts(center) == ["water"]
+
+
+async def test_a_full_disk_at_the_center_refuses_the_frame_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_module, "STORE_RETRY_S", 0.05)
+    kit, center = stores(tmp_path)
+    up, down = wires()
+    real, full = center.apply, True
+
+    def apply(changes: object) -> None:
+        if full:
+            raise StoreError("disk_full", path=center.path)
+        real(changes)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(center, "apply", apply)
+    async with running(make(kit, ("wire", up)), make(center, ("wire", down))):
+        say(kit, "water")
+        await until(lambda: up.refused >= 2)
+        assert texts(center) == [] and held(kit) == 0
+        full = False
+        await until(lambda: held(kit) == 1)
+    assert texts(center) == ["water"]
+
+
+async def test_a_withdrawal_in_the_last_moment_wins_and_the_rest_goes_on(tmp_path: Path) -> None:
+    kit, center = stores(tmp_path)
+    up, down = wires()
+    kit_agent = make(kit, ("wire", up))
+    for text in ("never mind", "water"):
+        say(kit, text)
+    views = Views(kit.path)
+    ref = min(message.ref for message in views.page())
+    views.close()
+    real, raced = kit.apply, False
+
+    def apply(changes: object) -> None:
+        nonlocal raced
+        if not raced and len(changes) > 1:  # type: ignore[arg-type]
+            raced = True
+            kit.cancel(ref)
+        real(changes)  # type: ignore[arg-type]
+
+    kit.apply = apply  # type: ignore[assignment,method-assign]
+    async with running(kit_agent, make(center, ("wire", down))):
+        await until(lambda: held(kit) == 1)
+    assert raced and texts(center) == ["water"]
+
+
+async def test_a_defect_in_one_link_leaves_the_others_at_work(tmp_path: Path) -> None:
+    kit, center = stores(tmp_path)
+    up, down = wires()
+    bad = Buggy(Traits(4096))
+    async with running(make(kit, ("bad", bad), ("wire", up)), make(center, ("wire", down))):
+        say(kit, "water")
+        await until(lambda: held(kit) == 1)
+        await until(lambda: bad.runs >= 1)
+        views = Views(kit.path)
+        await until(lambda: {link.name: link.phase for link in views.links(0)}["bad"] == "down")
+        views.close()
+
+
+async def test_a_failing_link_hands_its_message_to_another(tmp_path: Path) -> None:
+    kit, center = stores(tmp_path)
+    (one, one_down), (two, two_down) = wires(), wires()
+    one.broken = True
+    async with running(
+        make(kit, ("one", one), ("two", two)),
+        make(center, ("one", one_down), ("two", two_down)),
+    ):
+        say(kit, "water")
+        await until(lambda: held(kit) == 1)
+    views = Views(kit.path)
+    assert views.page()[0].link == "two"
+    views.close()
+
+
+async def test_until_idle_ends_when_all_is_held(tmp_path: Path) -> None:
+    kit, center = stores(tmp_path)
+    up, down = wires()
+    say(kit, "water")
+    async with running(make(center, ("wire", down))):
+        await asyncio.wait_for(make(kit, ("wire", up)).run(True, asyncio.Event()), 10)
+    assert held(kit) == 1
+
+
+async def test_until_idle_ends_when_no_link_can_do_anything(tmp_path: Path) -> None:
+    kit, _ = stores(tmp_path)
+    say(kit, "water")
+    bad = Buggy(Traits(4096))
+    await asyncio.wait_for(make(kit, ("bad", bad)).run(True, asyncio.Event()), 10)
+    assert held(kit) == 0
