@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
 
-from crisiskit.cli.common import examples
+from crisiskit.cli.common import examples, needs_terminal
+from crisiskit.errors import CrisiskitError
 from crisiskit.i18n import _
 
 
 @click.command(
-    help=_("See it work: a center, a kit and a played satellite modem on this machine."),
+    help=_("See it work on this machine, with a played satellite modem."),
     epilog=examples("crisiskit demo", "crisiskit demo --plain"),
 )
 @click.option("--plain", is_flag=True, help=_("Tell the story in lines instead of the screen."))
 @click.option(
-    "--for", "seconds", type=click.FloatRange(min=1), help=_("Stop after so many seconds.")
+    "--for",
+    "seconds",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help=_("Stop after so many seconds."),
 )
-def demo(plain: bool, seconds: float | None) -> None:
+@click.pass_context
+def demo(context: click.Context, plain: bool, seconds: float) -> None:
     """Run the demonstration."""
-    import_module("crisiskit.demo").run(plain=plain, seconds=seconds)
+    from crisiskit.demo import run
+
+    if not plain and needs_terminal():
+        raise CrisiskitError("no_terminal")
+    context.exit(run(plain, seconds))

@@ -16,6 +16,7 @@ from crisiskit import enrolment
 from crisiskit.errors import CrisiskitError
 from crisiskit.installation import Places
 from crisiskit.store.views import Views
+from transports.link import Phase
 
 READY_S = 40.0
 KIT_NAME = "equipe-1"
@@ -25,6 +26,7 @@ _CENTER_LINK = """
 name = "directip"
 kind = "directip"
 port = {directip}
+gateway_host = "127.0.0.1"
 gateway_port = {mt}
 receipt_delay_s = 2.0
 repeat_s = 60.0
@@ -90,13 +92,14 @@ class Stage:
         self.start("center", "run", "--home", str(self.center))
         self.start(
             *("simulate", "gateway", "--modem-port", str(modems)),
-            *("--directip", f"127.0.0.1:{directip}", "--mt-port", str(mt)),
+            *("--center", f"127.0.0.1:{directip}", "--mt-port", str(mt)),
         )
         self.start(
             *("simulate", "modem", "--model", "9602", "--port", str(self._modem)),
             *("--gateway", f"127.0.0.1:{modems}", "--latency", "2", "--seed", "1"),
         )
         self.await_true(self._modem.exists)
+        self.await_true(self._center_listens)
 
     def start(self, *words: str) -> None:
         """Run a command of ours beside this process; its output goes to a file."""
@@ -115,14 +118,19 @@ class Stage:
         """Wait for something to be there. Raises CrisiskitError ``demo_failed``."""
         end = time.monotonic() + READY_S
         while not ready():
-            ended = [p for p in self._processes if p.poll() is not None]
-            if ended or time.monotonic() > end:
+            self.check()
+            if time.monotonic() > end:
                 raise CrisiskitError("demo_failed", detail=self._last_words())
             time.sleep(0.05)
 
-    def views(self, home: Path) -> closing[Views]:
-        """A reading window on one of the homes; a context manager."""
-        return closing(Views(Places.of(home).store))
+    def check(self) -> None:
+        """Raises CrisiskitError ``demo_failed`` if one of the commands has ended."""
+        if any(process.poll() is not None for process in self._processes):
+            raise CrisiskitError("demo_failed", detail=self._last_words())
+
+    def _center_listens(self) -> bool:
+        with closing(Views(Places.of(self.center).store)) as views:
+            return any(link.phase == Phase.READY for link in views.links(0))
 
     def _last_words(self) -> str:
         """The end of the log that was written to last."""

@@ -78,6 +78,7 @@ def _watch(stage: Stage, kit: Views, center: Views, began: float, end: float) ->
     seen: dict[tuple[str, int], State] = {}
     ordered = False
     while time.monotonic() < end:
+        stage.check()
         for where, views in (("kit", kit), ("center", center)):
             for message in reversed(views.page()):
                 if seen.get((where, message.ref)) != message.state:

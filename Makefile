@@ -1,0 +1,68 @@
+# The commands for people who try, build or check crisiskit. `make` alone lists them.
+
+PYTHON ?= python3
+SHARED ?= ../shared
+ARGS ?=
+BIN = .venv/bin
+LOCALE = crisiskit/locale
+
+.DEFAULT_GOAL := help
+.PHONY: help demo env env-dev test check lint types imports bench messages lock wheels deb deb-test clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+env:
+	@$(PYTHON) packaging/setup_env.py
+
+env-dev:
+	@$(PYTHON) packaging/setup_env.py --dev
+
+demo: env ## try it: a center, a kit and a played satellite modem on this machine
+	@$(BIN)/crisiskit demo $(ARGS)
+
+test: env-dev ## run the tests (ARGS="-k name" for some of them)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint types imports test ## everything that must pass before a change lands
+
+lint: env-dev ## format and lint, without changing a file
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: env-dev ## static types
+	@$(BIN)/mypy
+	@$(BIN)/mypy --no-explicit-package-bases packaging/setup_env.py packaging/debian/build_deb.py
+
+imports: env-dev ## who may import whom
+	@$(BIN)/lint-imports --no-cache
+
+bench: env-dev ## measure; reads the messages in SHARED
+	@SHARED="$(SHARED)" $(BIN)/python -m benchmarks $(ARGS)
+
+messages: env-dev ## collect the texts to translate, renew and compile the catalogs
+	@$(BIN)/pybabel --quiet extract -F pyproject.toml --no-location --sort-output \
+		--omit-header -k N_ -o $(LOCALE)/crisiskit.pot .
+	@for catalog in $(LOCALE)/*/LC_MESSAGES/crisiskit.po; do \
+		locale=$${catalog#$(LOCALE)/}; \
+		$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-pot-creation-date -i \
+			$(LOCALE)/crisiskit.pot -o $$catalog -l $${locale%%/*} || exit 1; \
+	done
+	@$(BIN)/pybabel compile --statistics -D crisiskit -d $(LOCALE)
+
+lock: ## renew requirements/*.txt to the newest allowed versions
+	@PYTHON=$(PYTHON) packaging/lock.sh
+
+wheels: env-dev ## fill wheels/, from which everything installs without a network
+	@$(BIN)/python -m pip --quiet --quiet download --require-hashes -r requirements/dev.txt -d wheels
+
+deb: env-dev ## build dist/crisiskit_*.deb for this machine's Python version
+	@$(BIN)/python packaging/debian/build_deb.py
+
+deb-test: deb ## install the .deb in an empty Debian without network and use it (root only)
+	@packaging/debian/test_deb.sh
+
+clean: ## remove what was built; keeps wheels/
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find $(LOCALE) -name '*.mo' -delete

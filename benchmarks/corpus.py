@@ -1,0 +1,34 @@
+"""Real crisis messages for measuring. They stay outside the project: the path is an argument."""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+import sys
+from pathlib import Path
+
+import zstandard
+
+FILE = "data/crisis_messages.csv.zst"
+BYTES_MIN, BYTES_MAX = 20, 500
+UNPACKED_MAX = 64 * 1024 * 1024
+
+
+def messages(
+    shared: Path, column: str, count: int, genre: str | None = "direct", seed: int = 1
+) -> list[str]:
+    """``count`` distinct texts of 20 to 500 bytes from a column: ``message`` or ``original``.
+
+    ``genre`` ``direct`` is what people sent to a help number, the nearest to what a field
+    team types; None takes social media and news sentences too.
+    """
+    path = shared / FILE
+    if not path.exists():
+        sys.exit(f"{path} is missing: name the folder that holds {FILE} with SHARED=DIR")
+    with path.open("rb") as file:
+        raw = zstandard.ZstdDecompressor().stream_reader(file).read(UNPACKED_MAX)
+    rows = csv.DictReader(io.StringIO(raw.decode()))
+    texts = sorted({row[column] for row in rows if genre in (None, row["genre"])})
+    fit = [text for text in texts if BYTES_MIN <= len(text.encode()) <= BYTES_MAX]
+    return random.Random(seed).sample(fit, count)

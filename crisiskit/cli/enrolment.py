@@ -1,0 +1,145 @@
+"""``center init|enrol`` and ``kit init|request|activate``: from nothing to a trusted kit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from crisiskit.cli.common import emit, examples, home_option, json_option, say
+from crisiskit.i18n import _
+from crisiskit.installation import Installation
+
+file_argument = click.Path(path_type=Path)
+
+
+@click.command(
+    help=_("Make a new network: keys, store, and the center file for kits."),
+    epilog=examples(
+        "crisiskit center init --name Prefecture",
+        "crisiskit center init --name Drill --exercise --home drill",
+    ),
+)
+@click.option("--name", default="Center", show_default=True, help=_("What kits call it."))
+@click.option("--exercise", is_flag=True, help=_("Everything here says EXERCISE, for ever."))
+@json_option
+@home_option
+def center_init(home: Path, name: str, exercise: bool, as_json: bool) -> None:
+    """Make a new network."""
+    from crisiskit.enrolment import create_center
+
+    made = create_center(home, name, exercise)
+    if as_json:
+        emit({**_facts(made), "center_file": str(made.places.network)})
+        return
+    say(_("Center “{name}” is ready in {home}.").format(name=made.name, home=home))
+    say(_("Give this file to each kit: {path}").format(path=made.places.network))
+    say(_("Next: name its links in {path}").format(path=made.places.settings))
+
+
+@click.command(
+    help=_("Answer a kit's request. Compare the code with the one on the kit's screen first."),
+    epilog=examples("crisiskit center enrol delta-2.ckrq -o delta-2.ckrp"),
+)
+@click.argument("request", type=file_argument)
+@click.option("-o", "--output", required=True, type=file_argument, help=_("The answer file."))
+@json_option
+@home_option
+def center_enrol(home: Path, request: Path, output: Path, as_json: bool) -> None:
+    """Answer a kit's request."""
+    from crisiskit.crypto.enrol import FILE_BYTES_MAX
+    from crisiskit.enrolment import enrol
+    from crisiskit.files import read_small, write_new
+
+    reply, number, code = enrol(home, read_small(request, FILE_BYTES_MAX))
+    write_new(output, reply)
+    if as_json:
+        emit({"kit_number": number, "code": code, "reply": str(output)})
+        return
+    click.echo(_("Kit number: {number}").format(number=number))
+    click.echo(_("Code: {code}").format(code=code))
+    say(_("If the kit's screen shows another code, do not hand over the answer."))
+    say(_("The answer is in {path}: take it to the kit.").format(path=output))
+
+
+@click.command(
+    help=_("Make this machine a kit of the network in a center file."),
+    epilog=examples("crisiskit kit init Delta-2 --center network.ckcn"),
+)
+@click.argument("name")
+@click.option(
+    "--center", required=True, type=file_argument, help=_("The center file of the network.")
+)
+@json_option
+@home_option
+def kit_init(home: Path, name: str, center: Path, as_json: bool) -> None:
+    """Make a kit."""
+    from crisiskit.crypto.enrol import FILE_BYTES_MAX
+    from crisiskit.enrolment import create_kit
+    from crisiskit.files import read_small
+
+    made = create_kit(home, name, read_small(center, FILE_BYTES_MAX))
+    if as_json:
+        emit(_facts(made))
+        return
+    text = _("Kit “{name}” of network “{network}” is ready in {home}.")
+    say(text.format(name=made.name, network=made.network, home=home))
+    if made.exercise:
+        say(_("This is an EXERCISE network."))
+    say(_("Next: crisiskit kit request -o {name}").format(name="request.ckrq"))
+
+
+@click.command(
+    help=_("Write this kit's request to its center, and show the code to compare."),
+    epilog=examples("crisiskit kit request -o delta-2.ckrq"),
+)
+@click.option("-o", "--output", required=True, type=file_argument, help=_("The request file."))
+@json_option
+@home_option
+def kit_request(home: Path, output: Path, as_json: bool) -> None:
+    """Ask the center."""
+    from crisiskit.crypto.enrol import comparison_code
+    from crisiskit.enrolment import make_request
+    from crisiskit.files import write_new
+
+    request = make_request(home)
+    write_new(output, request)
+    code = comparison_code(request)
+    if as_json:
+        emit({"code": code, "request": str(output)})
+        return
+    click.echo(_("Code: {code}").format(code=code))
+    say(_("Take {path} to the center; its screen must show the same code.").format(path=output))
+
+
+@click.command(
+    help=_("Take the center's answer. From then on this kit can exchange messages."),
+    epilog=examples("crisiskit kit activate delta-2.ckrp"),
+)
+@click.argument("reply", type=file_argument)
+@json_option
+@home_option
+def kit_activate(home: Path, reply: Path, as_json: bool) -> None:
+    """Take the answer."""
+    from crisiskit.crypto.enrol import FILE_BYTES_MAX
+    from crisiskit.enrolment import activate
+    from crisiskit.files import read_small
+
+    active = activate(home, read_small(reply, FILE_BYTES_MAX))
+    if as_json:
+        emit(_facts(active))
+        return
+    say(_("This kit is active as number {number}.").format(number=active.kit_number))
+    say(_("Next: name its links in {path}").format(path=active.places.settings))
+
+
+def _facts(made: Installation) -> dict[str, object]:
+    return {
+        "role": made.role,
+        "name": made.name,
+        "network": made.network,
+        "network_id": made.network_id.hex(),
+        "exercise": made.exercise,
+        "kit_number": made.kit_number or None,
+        "home": str(made.places.home),
+    }

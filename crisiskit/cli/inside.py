@@ -1,0 +1,70 @@
+"""An agent inside a screen's process, in a thread and an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from crisiskit import agent, log
+from crisiskit.errors import BusyError
+from crisiskit.installation import Places
+from crisiskit.links import configured_links
+
+logger = logging.getLogger(__name__)
+
+Control = tuple[asyncio.AbstractEventLoop, asyncio.Event]
+
+
+@contextmanager
+def agent_inside(home: Path, log_level: str) -> Iterator[None]:
+    """Run the links for as long as the block lasts, unless an agent does so already.
+
+    Raises SettingsError before anything is drawn. What ends the agent early is raised at the
+    end of the block: the screen goes on meanwhile, its messages are kept.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(agent.AgentLock(home))
+        except BusyError:
+            pass
+        else:
+            configured_links(home)
+            stack.enter_context(log.to_file(Places.of(home).log, log_level))
+            stack.enter_context(_running(home))
+        yield
+
+
+@contextmanager
+def _running(home: Path) -> Iterator[None]:
+    control: Future[Control] = Future()
+    outcome: Future[None] = Future()
+    thread = threading.Thread(target=_thread, args=(home, control, outcome), name="agent")
+    thread.start()
+    loop, stop = control.result()
+    try:
+        yield
+    finally:
+        with suppress(RuntimeError):  # the loop is closed: it ended by itself
+            loop.call_soon_threadsafe(stop.set)
+        thread.join()
+    outcome.result()
+
+
+def _thread(home: Path, control: Future[Control], outcome: Future[None]) -> None:
+    async def serve() -> None:
+        stop = asyncio.Event()
+        control.set_result((asyncio.get_running_loop(), stop))
+        await agent.run(home, stop=stop)
+
+    try:
+        asyncio.run(serve())
+    except Exception as error:
+        logger.exception("agent_ended")
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(None)

@@ -1,0 +1,105 @@
+"""``links``: state, signal and today's cost of each link."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from crisiskit.cli.common import emit, examples, home_option, json_option, say
+from crisiskit.clock import wall_ms
+from crisiskit.i18n import _, trouble_word
+from crisiskit.installation import agent_runs, reading
+
+if TYPE_CHECKING:
+    from crisiskit.model import LinkView
+    from crisiskit.settings import LinkSettings
+
+_MICROS = 1_000_000
+_DOWN = "down"
+
+
+@click.command(
+    help=_("Show the links: state, signal, and what they cost today."),
+    epilog=examples("crisiskit links", "crisiskit links --json"),
+)
+@json_option
+@home_option
+def links(home: Path, as_json: bool) -> None:
+    """Show the links."""
+    from crisiskit.settings import load
+
+    with reading(home) as views:
+        tables = load(home).links
+        seen = {view.name: view for view in views.links(wall_ms())}
+    if as_json:
+        for table in tables:
+            emit(_row(table, seen.get(table.name)))
+        return
+    if not tables:
+        say(_("No link is set up: name one in {path}").format(path=home / "settings.toml"))
+        return
+    if not agent_runs(home):
+        say(_("No agent runs here, so no link is open. Start one with “crisiskit agent”."))
+    _print_table(tables, seen)
+
+
+def _row(table: LinkSettings, view: LinkView | None) -> dict[str, object]:
+    from crisiskit.jsonform import iso
+
+    return {
+        "name": table.name,
+        "kind": table.kind,
+        "phase": view.phase if view else _DOWN,
+        "signal": view.signal if view else None,
+        "reason": view.reason if view else "",
+        "since": iso(view.since) if view else None,
+        "waiting": view.waiting if view else 0,
+        "bytes_today": view.bytes_today if view else 0,
+        "credits_today": view.credits_today if view else 0,
+        "spent_today": (view.micros_today if view else 0) / _MICROS,
+        "credit_price": table.price.credit_micros / _MICROS,
+        "byte_price": table.price.byte_micros / _MICROS,
+        "currency": table.price.currency,
+    }
+
+
+def _print_table(tables: tuple[LinkSettings, ...], seen: dict[str, LinkView]) -> None:
+    from crisiskit.cli.columns import print_table
+
+    head = (_("LINK"), _("KIND"), _("STATE"), _("SIGNAL"), _("WAITING"), _("TODAY"), _("COST"))
+    rows: list[tuple[str, ...]] = [head]
+    rows += [_cells(table, seen.get(table.name)) for table in tables]
+    print_table(rows)
+
+
+def _cells(table: LinkSettings, view: LinkView | None) -> tuple[str, ...]:
+    from crisiskit.render import money_text, size_text
+
+    currency = table.price.currency
+    if view is None:
+        return (table.name, table.kind, phase_word(_DOWN), "", "", size_text(0), "")
+    state = phase_word(view.phase)
+    if view.reason:
+        state += f" ({trouble_word(view.reason)})"
+    return (
+        table.name,
+        table.kind,
+        state,
+        "" if view.signal is None else f"{view.signal}/5",
+        str(view.waiting) if view.waiting else "",
+        size_text(view.bytes_today),
+        money_text(view.micros_today, currency),
+    )
+
+
+def phase_word(phase: str) -> str:
+    """Where a link is in its life, in one word."""
+    words = {
+        "down": _("down"),
+        "opening": _("opening"),
+        "ready": _("ready"),
+        "busy": _("sending"),
+    }
+    return words.get(phase, phase)

@@ -1,0 +1,145 @@
+"""The command ``crisiskit``: which commands there are, and how each ends.
+
+A command module is imported when its command is called, or when help lists it.
+"""
+
+from __future__ import annotations
+
+import errno
+import gettext
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+
+import click
+
+from crisiskit import __version__
+from crisiskit.cli.common import examples
+from crisiskit.errors import CrisiskitError
+from crisiskit.i18n import DOMAIN, LOCALES, _, explain, language
+
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are named as ``module:attribute`` and imported when needed."""
+
+    def __init__(self, name: str, help: str, example: str, places: Mapping[str, str]) -> None:
+        super().__init__(name, help=help, epilog=examples(example))
+        self.places = places
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the table."""
+        return list(self.places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        place = self.places.get(cmd_name)
+        if place is None:
+            return None
+        module, _colon, attribute = place.partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+center = LazyGroup(
+    "center",
+    _("Set up and run a center: the far end of all its kits."),
+    "crisiskit center init --name Prefecture",
+    {
+        "init": "crisiskit.cli.enrolment:center_init",
+        "enrol": "crisiskit.cli.enrolment:center_enrol",
+        "run": "crisiskit.cli.running:center_run",
+    },
+)
+kit = LazyGroup(
+    "kit",
+    _("Set up a kit: make its keys, ask its center, take the answer."),
+    "crisiskit kit init Delta-2 --center network.ckcn",
+    {
+        "init": "crisiskit.cli.enrolment:kit_init",
+        "request": "crisiskit.cli.enrolment:kit_request",
+        "activate": "crisiskit.cli.enrolment:kit_activate",
+    },
+)
+simulate = LazyGroup(
+    "simulate",
+    _("Play a satellite modem or gateway, faults included."),
+    "crisiskit simulate modem --port sat0 --gateway 127.0.0.1:7402",
+    {
+        "modem": "crisiskit.cli.simulate:modem",
+        "gateway": "crisiskit.cli.simulate:gateway",
+    },
+)
+cli = LazyGroup(
+    "crisiskit",
+    _("Messages that reach the center, whatever links are left."),
+    "crisiskit demo",
+    {
+        "demo": "crisiskit.cli.demo:demo",
+        "kit": "crisiskit.cli.main:kit",
+        "center": "crisiskit.cli.main:center",
+        "send": "crisiskit.cli.send:send",
+        "list": "crisiskit.cli.messages:list_messages",
+        "show": "crisiskit.cli.messages:show",
+        "read": "crisiskit.cli.messages:read",
+        "cancel": "crisiskit.cli.messages:cancel",
+        "field": "crisiskit.cli.screens:field",
+        "desk": "crisiskit.cli.screens:desk",
+        "agent": "crisiskit.cli.running:agent",
+        "links": "crisiskit.cli.links:links",
+        "simulate": "crisiskit.cli.main:simulate",
+        "doctor": "crisiskit.cli.doctor:doctor",
+    },
+)
+click.version_option(__version__, prog_name="crisiskit")(cli)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit status.
+
+    Trouble in the world becomes one sentence on standard error. A bug keeps its traceback.
+    """
+    _teach_click()
+    try:
+        status = cli.main(list(arguments), prog_name="crisiskit", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except CrisiskitError as error:
+        return fail(error)
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            return _reader_gone()
+        return fail(_from_system(error))
+
+
+def _teach_click() -> None:
+    """click looks its own words up by gettext: let it find them in our catalog."""
+    gettext.bindtextdomain(DOMAIN, LOCALES)
+    gettext.textdomain(DOMAIN)
+    os.environ["LANGUAGE"] = language()
+
+
+def fail(error: CrisiskitError) -> int:
+    """Say what happened and what to do; the exit status that goes with it."""
+    click.echo(f"crisiskit: {explain(error)}", err=True)
+    return error.exit_status
+
+
+def _from_system(error: OSError) -> CrisiskitError:
+    place = error.filename2 or error.filename or ""
+    if error.errno == errno.ENOSPC:
+        return CrisiskitError("disk_full", path=place)
+    return CrisiskitError("system", path=place, detail=error.strerror or str(error))
+
+
+def _reader_gone() -> int:
+    """``crisiskit list | head``: nobody reads on, which is no trouble."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

@@ -1,0 +1,101 @@
+"""Messages on a terminal or on paper: lines of at most 80 columns, no colors, no motion."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import click
+
+from crisiskit.cli.columns import fit, width_here
+from crisiskit.i18n import _, ngettext
+from crisiskit.model import Message
+from crisiskit.render import body_lines, one_line, precedence_word, size_text, state_word
+
+ID, WHEN, STATE, PRECEDENCE, WHO = 9, 11, 9, 9, 12
+_BEFORE_TEXT = ID + WHEN + STATE + PRECEDENCE + WHO + 5
+
+
+def print_head(any_rows: bool) -> None:
+    """The line above the columns, on standard error so that pipes get rows only."""
+    if not any_rows:
+        click.echo(_("No messages."), err=True)
+        return
+    columns = (
+        (_("ID"), ID),
+        (_("WHEN"), WHEN),
+        (_("STATE"), STATE),
+        (_("URGENCY"), PRECEDENCE),
+        (_("WITH"), WHO),
+        (_("TEXT"), 0),
+    )
+    words = [fit(word, size) if size else word for word, size in columns]
+    click.echo(" ".join(words), err=True)
+
+
+def print_row(message: Message) -> None:
+    """One message in one line: ``<`` came in, ``>`` was written here."""
+    room = width_here() - _BEFORE_TEXT
+    other = f"< {message.author}" if message.box == "in" else f"> {message.to}"
+    line = one_line(message.kind, message.data, message.text, width=room)
+    row = (
+        fit(message.id, ID),
+        fit(local_time(_when(message), "%m-%d %H:%M"), WHEN),
+        fit(state_word(message.state), STATE),
+        fit(message.precedence.name, PRECEDENCE),
+        fit(other, WHO),
+        fit(line, room).rstrip(),
+    )
+    click.echo(" ".join(row).rstrip())
+
+
+def print_whole(found: Sequence[Message]) -> None:
+    """Everything about one message, and how far it is on its way to each station."""
+    first = found[0]
+    pairs = [
+        (_("Message"), first.id),
+        (_("From"), first.author),
+        (_("To"), ", ".join(message.to for message in found)),
+        (_("Precedence"), precedence_word(first.precedence)),
+        (_("Written"), local_time(first.written_at)),
+    ]
+    if first.received_at is not None:
+        pairs.append((_("Received"), local_time(first.received_at)))
+    if first.answers:
+        pairs.append((_("Answers"), first.answers))
+    if first.expires_at is not None:
+        pairs.append((_("Expires"), local_time(first.expires_at)))
+    pairs += [(_("State"), _progress(message, len(found) > 1)) for message in found]
+    if first.exercise:
+        click.echo(_("EXERCISE  EXERCISE  EXERCISE"))
+    size = max(len(label) for label, _value in pairs) + 2
+    for label, value in pairs:
+        click.echo(f"{fit(label + ':', size)}{value}")
+    click.echo()
+    minute = first.written_at // 60_000
+    for line in body_lines(first.kind, first.data, first.text, minute=minute):
+        click.echo(line)
+
+
+def local_time(at_ms: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """The reader's date and time, or a question mark for years that no calendar here has."""
+    try:
+        return time.strftime(form, time.localtime(at_ms / 1000))
+    except (OverflowError, ValueError, OSError):
+        return "?"
+
+
+def _when(message: Message) -> int:
+    return message.written_at if message.received_at is None else message.received_at
+
+
+def _progress(message: Message, several: bool) -> str:
+    words = f"{state_word(message.state)}  {local_time(message.state_at)}"
+    if several:
+        words = f"{message.to}  {words}"
+    if message.link:
+        words += f"  {message.link}, {size_text(message.frame_bytes)}"
+        if message.credits:
+            credits = ngettext("{n} credit", "{n} credits", message.credits)
+            words += ", " + credits.format(n=message.credits)
+    return words

@@ -1,0 +1,74 @@
+"""``agent`` and ``center run``: the links of this installation, until stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from crisiskit.cli.common import examples, home_option, say
+from crisiskit.errors import CrisiskitError
+from crisiskit.i18n import _, ngettext
+from crisiskit.installation import KIT, open_installation, reading
+from crisiskit.log import LEVELS
+
+level_option = click.option(
+    "--log-level",
+    type=click.Choice(LEVELS),
+    envvar="CRISISKIT_LOG_LEVEL",
+    default="info",
+    show_default=True,
+    help=_("How much to log on standard error (also: CRISISKIT_LOG_LEVEL)."),
+)
+
+
+@click.command(
+    help=_("Run the links of this installation until stopped."),
+    epilog=examples("crisiskit agent", "crisiskit agent --until-idle"),
+)
+@click.option("--until-idle", is_flag=True, help=_("Stop when no link has anything left to do."))
+@level_option
+@home_option
+def agent(home: Path, until_idle: bool, log_level: str) -> None:
+    """Run the links."""
+    installation = open_installation(home)
+    if not installation.active:
+        raise CrisiskitError("not_activated")
+    serve(home, until_idle, log_level)
+    if until_idle:
+        with reading(home) as views:
+            waiting = views.waiting()
+        if waiting:
+            text = ngettext("{n} message still waits.", "{n} messages still wait.", waiting)
+            say(text.format(n=waiting))
+
+
+@click.command(
+    help=_("Run the center: all its links, until stopped."),
+    epilog=examples("crisiskit center run"),
+)
+@level_option
+@home_option
+def center_run(home: Path, log_level: str) -> None:
+    """Run the hub."""
+    if open_installation(home).role == KIT:
+        raise CrisiskitError("not_a_center", path=home)
+    serve(home, False, log_level)
+
+
+def serve(home: Path, until_idle: bool, log_level: str) -> None:
+    """Hold the lock and run the agent in this thread. SIGTERM and SIGINT end it cleanly."""
+    import asyncio
+
+    from crisiskit import agent, log
+
+    log.to_stderr(log_level)
+    with agent.AgentLock(home):
+        asyncio.run(_until_signal(home, until_idle))
+
+
+async def _until_signal(home: Path, until_idle: bool) -> None:
+    from crisiskit import agent
+    from crisiskit.cli.stopping import stop_on_signals
+
+    await agent.run(home, until_idle, stop_on_signals())

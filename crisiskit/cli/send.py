@@ -1,0 +1,166 @@
+"""``send``: queue messages. What it prints is on disk.
+
+Started by scripts and sensors, often on slow machines: nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from crisiskit.cli.common import emit, examples, home_option, json_option
+from crisiskit.clock import wall_ms
+from crisiskit.compose import compose_form, compose_text, parse_precedence
+from crisiskit.errors import UsageError
+from crisiskit.i18n import _
+from crisiskit.installation import writing
+from crisiskit.model import CENTER, Precedence, RecordKind, State
+from crisiskit.store.store import Draft, Store
+
+READ_BYTES_MAX = 1024 * 1024
+
+Body = tuple[RecordKind, bytes, str]
+
+
+@click.command(
+    help=_("Queue a message and print its id. It is safe on disk once the id is printed."),
+    epilog=examples(
+        "crisiskit send Bridge at Saint-Marc open again",
+        "crisiskit send --precedence flash --expires 2h - < warning.txt",
+        "crisiskit send --form sitrep dead=0 injured=14",
+        "crisiskit send --to Delta-2 Return to base",
+        "sensor | crisiskit send --lines --replace water-level",
+    ),
+)
+@click.option("--to", metavar="WHO", help=_("center, all, or a kit's name or number."))
+@click.option(
+    "-p",
+    "--precedence",
+    metavar="P",
+    default="routine",
+    help=_("flash, immediate, priority or routine."),
+)
+@click.option("--form", metavar="NAME", help=_("Fill a form: its answers follow as name=value."))
+@click.option("--expires", metavar="T", help=_("Not worth sending after: 2h, or a time."))
+@click.option("--replace", metavar="KEY", help=_("Withdraw what waits under the same key."))
+@click.option("--lines", is_flag=True, help=_("One message for each line of standard input."))
+@click.option("--dry-run", is_flag=True, help=_("Send nothing; show bytes, credits and price."))
+@json_option
+@home_option
+@click.argument("words", nargs=-1, metavar="[TEXT... | - | NAME=VALUE...]")
+def send(
+    words: tuple[str, ...],
+    to: str | None,
+    precedence: str,
+    form: str | None,
+    expires: str | None,
+    replace: str | None,
+    lines: bool,
+    dry_run: bool,
+    as_json: bool,
+    home: Path,
+) -> None:
+    """Queue a message and print its id."""
+    wanted = parse_precedence(precedence)
+    expires_at = None if expires is None else _expiry(expires)
+    with writing(home) as store:
+        common = _Common(wanted, _recipient(store, to), expires_at, replace)
+        bodies = _bodies_of_lines(words, form) if lines else [_body(words, form)]
+        drafts = (common.draft(*body) for body in bodies)
+        if dry_run:
+            from crisiskit.cli.prices import show_prices
+
+            show_prices(home, drafts, as_json)
+            return
+        for draft in drafts:
+            (code,) = store.keep([draft])
+            if as_json:
+                emit({"id": code, "state": State.KEPT})
+            else:
+                click.echo(code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What the options say, for each message of this call."""
+
+    precedence: Precedence
+    to: str
+    expires_at: int | None
+    replace_key: str | None
+
+    def draft(self, kind: RecordKind, data: bytes, text: str) -> Draft:
+        """A message with this body."""
+        return Draft(
+            kind,
+            self.precedence,
+            text,
+            data,
+            to=self.to,
+            expires_at=self.expires_at,
+            replace_key=self.replace_key,
+        )
+
+
+def _expiry(word: str) -> int:
+    from crisiskit.cli.when import instant
+
+    now = wall_ms()
+    at = instant(word, now, ahead=True)
+    if at <= now:
+        raise click.BadParameter(_("that moment is past"), param_hint="--expires")
+    return at
+
+
+def _recipient(store: Store, to: str | None) -> str:
+    if to is not None:
+        return to
+    if store.meta("role") == CENTER.encode():
+        raise click.UsageError(_("Say to whom: --to all, or --to with a kit's name or number."))
+    return CENTER
+
+
+def _body(words: tuple[str, ...], form: str | None) -> Body:
+    """Kind, data and text of the one message on the command line or standard input."""
+    if form is not None:
+        return RecordKind.FORM, *compose_form(form, _answers(words), wall_ms() // 60_000)
+    if words == ("-",):
+        text = _decoded(sys.stdin.buffer.read(READ_BYTES_MAX))
+    elif words:
+        text = " ".join(words)
+    else:
+        raise UsageError("text_empty")
+    return RecordKind.TEXT, b"", compose_text(text)
+
+
+def _bodies_of_lines(words: tuple[str, ...], form: str | None) -> Iterator[Body]:
+    """One text message for each line that says something, as the lines come."""
+    if form is not None or words not in ((), ("-",)):
+        raise click.UsageError(_("--lines reads texts from standard input, and nothing else."))
+    while line := sys.stdin.buffer.readline(READ_BYTES_MAX):
+        text = _decoded(line)
+        if text.strip():
+            yield RecordKind.TEXT, b"", compose_text(text)
+
+
+def _answers(words: tuple[str, ...]) -> dict[str, str]:
+    answers: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name or name in answers:
+            raise click.UsageError(
+                _("Write each answer once, as name=value; “{word}” is not so.").format(word=word)
+            )
+        answers[name] = value
+    return answers
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise click.UsageError(_("Standard input is not text in UTF-8.")) from None

@@ -1,0 +1,140 @@
+"""The words of an envelope as one coded stream: every codec is tried, the shortest is kept.
+
+0 raw, 1 deflate with dictionary 1, 4 zstd with dictionary 1. Codec numbers and the bytes of a
+dictionary are part of the wire format: a new dictionary gets a new codec number.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Collection
+from enum import IntEnum
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import zstandard
+
+from crisiskit.codec.reject import MalformedError, Reject
+
+if TYPE_CHECKING:
+    from zlib import _Compress
+
+TEXT_BYTES_MAX = 65536
+ZSTD_WORTH_BYTES = 512
+_RAW_DEFLATE = -15
+_ZSTD_LEVEL = 19
+_ZSTD_WINDOW_MAX = 1 << 17
+_CUT_ZEROS = b"\0\0"
+
+
+class Codec(IntEnum):
+    """How the text stream is coded; three bits. Others are refused."""
+
+    RAW = 0
+    DEFLATE = 1
+    ZSTD = 4
+
+
+ALL_CODECS = frozenset(Codec)
+
+
+@cache
+def dictionary() -> bytes:
+    """Dictionary 1: the text both ends know before the first byte."""
+    return files("crisiskit.codec").joinpath("dictionary-1.bin").read_bytes()
+
+
+class DeflateMeter:
+    """A text that grows, and how long it would be as codec 1 with more text behind it."""
+
+    def __init__(self, state: _Compress | None = None, written: int = 0) -> None:
+        self._state = state or _primed_deflate()
+        self._written = written
+
+    def try_more(self, text: bytes) -> tuple[int, DeflateMeter]:
+        """Bytes of the whole with ``text`` added, and the meter that has added it."""
+        state = self._state.copy()
+        written = self._written + len(state.compress(text))
+        tail = state.copy().flush().rstrip(b"\0")
+        return written + len(tail), DeflateMeter(state, written)
+
+
+def encode_text(text: bytes, codecs: Collection[Codec] = ALL_CODECS) -> tuple[Codec, bytes]:
+    """``text`` by the codec that makes it shortest; raw is always allowed."""
+    ways = [(Codec.RAW, text)]
+    if Codec.DEFLATE in codecs and text:
+        ways.append((Codec.DEFLATE, _deflate(text)))
+    if Codec.ZSTD in codecs and len(text) >= ZSTD_WORTH_BYTES:
+        ways.append((Codec.ZSTD, _zstd_compressor().compress(text)))
+    return min(ways, key=lambda way: len(way[1]))
+
+
+def decode_text(codec: int, coded: bytes) -> bytes:
+    """The way back; never more than TEXT_BYTES_MAX bytes. Raises ``MalformedError``."""
+    if codec == Codec.RAW:
+        return coded
+    if codec == Codec.DEFLATE:
+        return _inflate(coded)
+    if codec == Codec.ZSTD:
+        return _unzstd(coded)
+    raise MalformedError(Reject.CODEC)
+
+
+@cache
+def _primed_deflate() -> _Compress:
+    return zlib.compressobj(9, zlib.DEFLATED, _RAW_DEFLATE, 9, zdict=dictionary())
+
+
+def _deflate(text: bytes) -> bytes:
+    """Raw deflate (RFC 1951) without the zero bytes at its end; at most two are cut."""
+    state = _primed_deflate().copy()
+    return (state.compress(text) + state.flush()).rstrip(b"\0")
+
+
+def _inflate(coded: bytes) -> bytes:
+    state = zlib.decompressobj(_RAW_DEFLATE, zdict=dictionary())
+    try:
+        text = state.decompress(coded + _CUT_ZEROS, TEXT_BYTES_MAX + 1)
+    except zlib.error:
+        raise MalformedError(Reject.TEXT) from None
+    if not state.eof or len(text) > TEXT_BYTES_MAX or len(state.unused_data) > len(_CUT_ZEROS):
+        raise MalformedError(Reject.TEXT)
+    return text
+
+
+@cache
+def _zstd_dictionary() -> zstandard.ZstdCompressionDict:
+    return zstandard.ZstdCompressionDict(dictionary(), dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+
+
+@cache
+def _zstd_compressor() -> zstandard.ZstdCompressor:
+    settings = zstandard.ZstdCompressionParameters.from_level(
+        _ZSTD_LEVEL,
+        format=zstandard.FORMAT_ZSTD1_MAGICLESS,
+        write_content_size=True,
+        write_checksum=False,
+        write_dict_id=False,
+    )
+    return zstandard.ZstdCompressor(dict_data=_zstd_dictionary(), compression_params=settings)
+
+
+def _unzstd(coded: bytes) -> bytes:
+    """One frame (RFC 8878) without its magic number, its content size stated and true."""
+    magicless = zstandard.FORMAT_ZSTD1_MAGICLESS
+    opener = zstandard.ZstdDecompressor(
+        dict_data=_zstd_dictionary(), max_window_size=_ZSTD_WINDOW_MAX, format=magicless
+    )
+    try:
+        stated = zstandard.get_frame_parameters(coded, format=magicless).content_size
+        if stated > TEXT_BYTES_MAX:
+            raise MalformedError(Reject.TEXT)
+        with opener.stream_reader(io.BytesIO(coded)) as stream:
+            text = stream.read(TEXT_BYTES_MAX + 1)
+    except zstandard.ZstdError:
+        raise MalformedError(Reject.TEXT) from None
+    if len(text) != stated:
+        raise MalformedError(Reject.TEXT)
+    return text

@@ -1,0 +1,1 @@
+"""Keys, seals and enrolment. Pure: entropy and time are arguments."""

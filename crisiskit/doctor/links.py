@@ -1,0 +1,102 @@
+"""Checks of the settings file, and of the ports that its links need. Nothing is sent."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crisiskit.doctor.finding import Finding, ok, warning, wrong
+from crisiskit.errors import CrisiskitError
+from crisiskit.i18n import _, explain
+from crisiskit.installation import agent_runs
+
+if TYPE_CHECKING:
+    from crisiskit.settings import LinkSettings
+
+_CODES = {"missing": "device_missing", "busy": "device_busy", "denied": "device_denied"}
+
+
+def findings(home: Path) -> Iterator[Finding]:
+    """The settings, then each link. Ports that our own agent holds are left alone."""
+    from crisiskit.settings import load
+
+    try:
+        links = load(home).links
+    except CrisiskitError as error:
+        yield wrong("settings", explain(error))
+        return
+    if not links:
+        yield warning(
+            "settings",
+            _("No link is set up."),
+            _("Name one in {path}.").format(path=home / "settings.toml"),
+        )
+        return
+    yield ok("settings", _("The settings can be used."))
+    ours = agent_runs(home)
+    for link in links:
+        yield _link(link, ours)
+
+
+def _link(link: LinkSettings, ours: bool) -> Finding:
+    """A kind that has a ``port`` in words has a device; one with ``bind`` listens."""
+    port = getattr(link.options, "port", None)
+    bind = getattr(link.options, "bind", None)
+    trouble = None
+    if isinstance(port, str):
+        trouble = _device(port, ours)
+    elif isinstance(port, int) and isinstance(bind, str) and not ours:
+        trouble = _listening(bind, port)
+    if trouble is not None:
+        return wrong(f"link.{link.name}", f"{link.name}: {explain(trouble)}")
+    return ok(
+        f"link.{link.name}", _("Link {name} ({kind}).").format(name=link.name, kind=link.kind)
+    )
+
+
+def _device(port: str, ours: bool) -> CrisiskitError | None:
+    """Whether the device is there, may be used, and is free."""
+    if "://" in port:
+        return None
+    if os.name != "nt" and not Path(port).exists():
+        return CrisiskitError("device_missing", device=port)
+    return None if ours else _opened(port)
+
+
+def _opened(port: str) -> CrisiskitError | None:
+    """Open the port as a link would, its lines held steady, and close it again."""
+    import asyncio
+
+    from hardware.port import PortError, open_port
+
+    async def try_it() -> None:
+        async with open_port(port, 9600):
+            pass
+
+    try:
+        asyncio.run(try_it())
+    except PortError as error:
+        return CrisiskitError(_CODES.get(error.code, "device_gone"), device=port)
+    return None
+
+
+def _listening(bind: str, port: int) -> CrisiskitError | None:
+    """Whether nobody else listens there."""
+    address = f"{bind}:{port}"
+    try:
+        family, kind, protocol, _name, place = socket.getaddrinfo(
+            bind, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as server:
+            if os.name != "nt":
+                server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind(place)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return CrisiskitError("port_in_use", address=address)
+        return CrisiskitError("system", path=address, detail=error.strerror or str(error))
+    return None

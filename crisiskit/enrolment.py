@@ -1,0 +1,289 @@
+"""How a home folder comes to be: a center, or a kit that is enrolled with one.
+
+Every step may be cut and run again. The store comes last: where there is one, the rest is
+complete. Keys are made here and stay here; only the three enrolment files leave.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from crisiskit.clock import wall_ms
+from crisiskit.crypto.enrol import (
+    FILE_BYTES_MAX,
+    CenterFile,
+    Request,
+    check_name,
+    comparison_code,
+    make_center_file,
+    make_reply,
+    read_center_file,
+    read_reply,
+    read_request,
+)
+from crisiskit.crypto.enrol import make_request as seal_request
+from crisiskit.crypto.identity import (
+    CENTER_SECRET_BYTES,
+    SIGNING_SECRET_BYTES,
+    CenterIdentity,
+    KitIdentity,
+    kit_fingerprint,
+)
+from crisiskit.crypto.keys import SECRET_BYTES, root_key
+from crisiskit.errors import CrisiskitError, TrustError, UsageError
+from crisiskit.files import SECRET, erase, read_small, sync_folder, write_whole
+from crisiskit.installation import (
+    KIT,
+    Installation,
+    Places,
+    open_installation,
+    reading,
+    writing,
+)
+from crisiskit.model import CENTER, EVERY_KIT, Direction
+from crisiskit.starter import starter_settings
+from crisiskit.store.store import NewPairing, Store
+
+KIT_NUMBER_MAX = 0xFDFF
+_FOLDER_MODE = 0o700
+
+
+def create_center(home: Path, name: str, exercise: bool) -> Installation:
+    """A new network: keys, center file, settings, store. Raises CrisiskitError ``home_taken``."""
+    check_name(name)
+    places = _prepare(home)
+    _make_key(places, lambda: CenterIdentity.make(os.urandom).secret)
+    center_file = make_center_file(_center_identity(places), name, exercise)
+    network = read_center_file(center_file)
+    _finish(places, CENTER, name, center_file, own_fp=center_fingerprint(network))
+    return open_installation(home)
+
+
+def create_kit(home: Path, name: str, center_file: bytes) -> Installation:
+    """A new kit of the network in ``center_file``, to be activated later.
+
+    Raises CrisiskitError ``home_taken``, UsageError ``name_reserved``, TrustError ``enrol_...``.
+    """
+    if _reserved(check_name(name)):
+        raise UsageError("name_reserved", name=name)
+    read_center_file(center_file)
+    places = _prepare(home)
+    _make_key(places, lambda: KitIdentity.make(os.urandom).secret)
+    _finish(places, KIT, name, center_file)
+    return open_installation(home)
+
+
+def make_request(home: Path) -> bytes:
+    """The kit's request file; the same one until the kit is activated.
+
+    Raises CrisiskitError ``not_a_kit`` or ``already_active``.
+    """
+    kit = _of_role(home, KIT)
+    if kit.active:
+        raise CrisiskitError("already_active", number=kit.kit_number)
+    if not kit.places.asked.exists():
+        identity, network = _kit_identity(kit.places), read_network(kit.places)
+        request, secret = seal_request(identity, kit.name, network, os.urandom)
+        write_whole(kit.places.asked, secret + request, SECRET)
+    return _asked(kit.places)[1]
+
+
+def enrol(home: Path, request: bytes) -> tuple[bytes, int, str]:
+    """Answer a kit's request: the reply file, the kit number, the code to compare.
+
+    The same request gives the same answer. Raises TrustError ``enrol_...`` for a request that
+    cannot be trusted, a name in use, or a key known under another request.
+    """
+    center = _of_role(home, CENTER)
+    identity = _center_identity(center.places)
+    asked = read_request(request, identity)
+    number = _known_as(home, asked) or _admit(center, asked)
+    return make_reply(identity, number, asked), number, comparison_code(request)
+
+
+def activate(home: Path, reply: bytes) -> Installation:
+    """Take the center's answer: from here on the kit exchanges messages.
+
+    The same reply again changes nothing. Raises CrisiskitError ``not_a_kit``, ``not_asked`` or
+    ``already_active``, TrustError ``enrol_...``.
+    """
+    kit = _of_role(home, KIT)
+    digest = hashlib.sha256(reply).digest()
+    if not kit.active:
+        secret, request = _asked(kit.places)
+        network, identity = read_network(kit.places), _kit_identity(kit.places)
+        number = read_reply(reply, identity.fingerprint, request, network).kit_number
+        pairing = _pairing(KIT, number, kit.name, identity.public, secret, network)
+        with writing(home) as store:
+            store.add_pairing(
+                pairing,
+                own_fp=identity.fingerprint,
+                kit_number=str(number).encode(),
+                activated_by=digest,
+            )
+    elif _activated_by(home) != digest:
+        raise CrisiskitError("already_active", number=kit.kit_number)
+    erase(kit.places.asked)
+    return open_installation(home)
+
+
+def read_network(places: Places) -> CenterFile:
+    """The network this home folder belongs to."""
+    return read_center_file(read_small(places.network, FILE_BYTES_MAX))
+
+
+def center_fingerprint(network: CenterFile) -> bytes:
+    """The 16 bytes that name a center as an author, made as those of a kit are."""
+    return kit_fingerprint(network.authority_public)
+
+
+# -- making ----------------------------------------------------------------------------------
+
+
+def _prepare(home: Path) -> Places:
+    """The folders, if nobody uses them yet."""
+    try:
+        open_installation(home)
+    except CrisiskitError as error:
+        if error.code != "home_missing":
+            raise
+    else:
+        raise CrisiskitError("home_taken", path=home)
+    places = Places.of(home)
+    home.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
+    places.keys.mkdir(_FOLDER_MODE, exist_ok=True)
+    return places
+
+
+def _make_key(places: Places, make: Callable[[], bytes]) -> None:
+    """Make this station's key, unless an earlier try that was cut made it."""
+    if not places.identity.exists():
+        write_whole(places.identity, make(), SECRET)
+
+
+def _finish(places: Places, role: str, name: str, center_file: bytes, **facts: bytes) -> None:
+    """The files, the store last and whole: from here on the home folder counts as made."""
+    network = read_center_file(center_file)
+    write_whole(places.network, center_file)
+    if not places.settings.exists():
+        write_whole(places.settings, starter_settings(role).encode())
+    new = places.store.with_name("store.new")
+    _forget(new)
+    write_whole(new, b"", SECRET)
+    with closing(Store(new, wall_ms)) as store:
+        store.lay_ballast()
+        store.set_meta(
+            role=role.encode(),
+            name=name.encode(),
+            network=network.name.encode(),
+            network_id=network.network_id,
+            exercise=b"1" if network.exercise else b"0",
+            **facts,
+        )
+    new.replace(places.store)
+    _forget(new)
+    sync_folder(places.home)
+
+
+def _forget(new: Path) -> None:
+    """Remove a store that was not finished, with its journals."""
+    for left in new.parent.glob(f"{new.name}*"):
+        left.unlink()
+
+
+def _reserved(name: str) -> bool:
+    """Whether the word means somebody else after ``--to``."""
+    return name.casefold() in (CENTER, EVERY_KIT) or name.isdecimal()
+
+
+def _of_role(home: Path, role: str) -> Installation:
+    installation = open_installation(home)
+    if installation.role != role:
+        raise CrisiskitError("not_a_center" if role == CENTER else "not_a_kit", path=home)
+    return installation
+
+
+def _center_identity(places: Places) -> CenterIdentity:
+    return CenterIdentity(_key(places, CENTER_SECRET_BYTES))
+
+
+def _kit_identity(places: Places) -> KitIdentity:
+    return KitIdentity(_key(places, SIGNING_SECRET_BYTES))
+
+
+def _key(places: Places, size: int) -> bytes:
+    secret = read_small(places.identity, size)
+    if len(secret) != size:
+        raise CrisiskitError("file_unreadable", path=places.identity, detail="damaged")
+    return secret
+
+
+# -- enrolling -------------------------------------------------------------------------------
+
+
+def _known_as(home: Path, asked: Request) -> int:
+    """The number this very request got before, 0 for a new one."""
+    with reading(home) as views:
+        for kit in views.kits():
+            if kit.fingerprint == asked.kit_fp:
+                if views.fact(_request_fact(kit.number)) != asked.digest:
+                    raise TrustError("enrol_key_known", name=kit.name, number=kit.number)
+                return kit.number
+            if kit.name.casefold() == asked.name.casefold():
+                raise TrustError("enrol_name_taken", name=kit.name, number=kit.number)
+    return 0
+
+
+def _admit(center: Installation, asked: Request) -> int:
+    """Write the pairing of a new kit under the next number."""
+    if _reserved(asked.name):
+        raise TrustError("name_reserved", name=asked.name)
+    home = center.places.home
+    with reading(home) as views:
+        number = 1 + max((kit.number for kit in views.kits()), default=0)
+    if number > KIT_NUMBER_MAX:
+        raise TrustError("enrol_network_full", limit=KIT_NUMBER_MAX)
+    network, secret = read_network(center.places), asked.pairing_secret
+    pairing = _pairing(CENTER, number, asked.name, asked.kit_public, secret, network)
+    with writing(home) as store:
+        store.add_pairing(pairing, **{_request_fact(number): asked.digest})
+    return number
+
+
+def _request_fact(number: int) -> str:
+    return f"request_{number}"
+
+
+def _activated_by(home: Path) -> bytes:
+    with reading(home) as views:
+        return views.fact("activated_by")
+
+
+def _asked(places: Places) -> tuple[bytes, bytes]:
+    """The pairing secret and the request that carries it sealed."""
+    if not places.asked.exists():
+        raise CrisiskitError("not_asked", path=places.home)
+    data = read_small(places.asked, SECRET_BYTES + FILE_BYTES_MAX)
+    return data[:SECRET_BYTES], data[SECRET_BYTES:]
+
+
+def _pairing(
+    role: str, number: int, name: str, public: bytes, secret: bytes, network: CenterFile
+) -> NewPairing:
+    """A pairing as one end writes it: the kit sends up, the center down and keeps the root."""
+    kit_fp = kit_fingerprint(public)
+    sends = Direction.DOWN if role == CENTER else Direction.UP
+    return NewPairing(
+        kit_number=number,
+        name=name,
+        kit_fp=kit_fp,
+        public_key=public,
+        peer_fp=kit_fp if role == CENTER else center_fingerprint(network),
+        send_chain=root_key(secret, network.network_id, kit_fp, sends).key,
+        heard_chain=root_key(secret, network.network_id, kit_fp, sends.other).key,
+        keeps_root=role == CENTER,
+    )

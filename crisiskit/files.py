@@ -1,0 +1,85 @@
+"""Small files, written whole or not at all, and read with a limit."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from crisiskit.errors import CrisiskitError
+
+OPEN = 0o644
+SECRET = 0o600
+_BINARY = getattr(os, "O_BINARY", 0)
+_WAITLESS = getattr(os, "O_NONBLOCK", 0) | _BINARY
+
+
+def write_whole(path: Path, data: bytes, mode: int = OPEN) -> None:
+    """Write ``data`` so that after a power cut the old file is there or the new one, complete."""
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """``write_whole``, but never over another file. CrisiskitError ``file_exists``."""
+    if path.exists() and (not path.is_file() or path.read_bytes() != data):
+        raise CrisiskitError("file_exists", path=path)
+    write_whole(path, data)
+
+
+def read_small(path: Path, bytes_max: int) -> bytes:
+    """All bytes of a regular file of at most ``bytes_max``; never waits for a pipe or device.
+
+    Raises CrisiskitError ``file_missing``, ``file_unreadable`` or ``file_too_large``.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | _WAITLESS)
+    except FileNotFoundError:
+        raise CrisiskitError("file_missing", path=path) from None
+    except OSError as error:
+        raise CrisiskitError("file_unreadable", path=path, detail=error.strerror) from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise CrisiskitError("file_unreadable", path=path, detail="not a regular file")
+    with os.fdopen(handle, "rb") as file:
+        data = file.read(bytes_max + 1)
+    if len(data) > bytes_max:
+        raise CrisiskitError("file_too_large", path=path, limit=bytes_max)
+    return data
+
+
+def erase(path: Path) -> None:
+    """Overwrite and remove a file that holds a secret, if it is there.
+
+    Best effort: flash memory may keep old blocks.
+    """
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename or removal durable. Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,125 @@
+"""What a home folder keeps: its files, and which station it is. ``enrolment`` makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crisiskit.clock import wall_ms
+from crisiskit.errors import BusyError, CrisiskitError
+from crisiskit.model import CENTER
+
+if TYPE_CHECKING:
+    from crisiskit.store.store import Store
+    from crisiskit.store.views import Views
+
+KIT = "kit"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The files of a home folder.
+
+    ``identity``: the secret key of this station. ``asked``: between request and activation,
+    the pairing secret and the request as sent. ``network``: the center file. ``log``: what an
+    agent inside a screen logs.
+    """
+
+    home: Path
+    store: Path
+    keys: Path
+    identity: Path
+    asked: Path
+    network: Path
+    settings: Path
+    lock: Path
+    log: Path
+
+    @classmethod
+    def of(cls, home: Path) -> Places:
+        """Where everything is under ``home``."""
+        keys = home / "keys"
+        return cls(
+            home,
+            store=home / "store.db",
+            keys=keys,
+            identity=keys / "identity.key",
+            asked=keys / "asked.key",
+            network=home / "network.ckcn",
+            settings=home / "settings.toml",
+            lock=home / "agent.lock",
+            log=home / "agent.log",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A home folder in use. ``kit_number`` is 0 at a center and before activation."""
+
+    places: Places
+    role: str
+    name: str
+    network: str
+    network_id: bytes
+    exercise: bool
+    kit_number: int = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether it can exchange messages."""
+        return self.role == CENTER or self.kit_number > 0
+
+
+def open_installation(home: Path) -> Installation:
+    """What this home folder is. Raises CrisiskitError ``home_missing``."""
+    with reading(home) as views:
+        return Installation(
+            Places.of(home),
+            views.role,
+            views.own_name,
+            views.network,
+            views.fact("network_id"),
+            views.exercise,
+            int(views.fact("kit_number") or b"0"),
+        )
+
+
+@contextmanager
+def reading(home: Path) -> Iterator[Views]:
+    """The reading side of an installation. Raises CrisiskitError ``home_missing``."""
+    from crisiskit.store.views import Views
+
+    with closing(Views(_store_of(home))) as views:
+        yield views
+
+
+@contextmanager
+def writing(home: Path) -> Iterator[Store]:
+    """The writing side of an installation. Raises CrisiskitError ``home_missing``."""
+    from crisiskit.store.store import Store
+
+    with closing(Store(_store_of(home), wall_ms)) as store:
+        yield store
+
+
+def _store_of(home: Path) -> Path:
+    path = Places.of(home).store
+    if not path.exists():
+        raise CrisiskitError("home_missing", path=home)
+    return path
+
+
+def agent_runs(home: Path) -> bool:
+    """Whether an agent serves this installation. False only where that is certain."""
+    from crisiskit.lock import AgentLock
+
+    if not Places.of(home).lock.exists():
+        return False
+    try:
+        with AgentLock(home):
+            return False
+    except (BusyError, OSError):
+        return True

@@ -1,0 +1,1 @@
+"""What the screens of the team and of the operator share. Reads views, writes by ``Writer``."""

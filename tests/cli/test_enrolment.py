@@ -1,0 +1,369 @@
+"""From nothing to a trusted kit, by files between two homes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crisiskit import enrolment
+from crisiskit.errors import CrisiskitError
+from crisiskit.installation import open_installation
+from crisiskit.settings import load
+from crisiskit.starter import starter_settings
+from crisiskit.store.store import Store
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+def new_center(call: Call, home: Path, *more: str) -> Path:
+    status, _out, err = call("center", "init", "--name", "Prefecture", *more, "--home", home)
+    assert status == 0, err
+    return home / "network.ckcn"
+
+
+def new_kit(call: Call, home: Path, name: str, network: Path) -> Path:
+    """A kit that has asked; its request file."""
+    status, _out, err = call("kit", "init", name, "--center", network, "--home", home)
+    assert status == 0, err
+    request = home.with_name(f"{home.name}.ckrq")
+    assert call("kit", "request", "-o", request, "--home", home)[0] == 0
+    return request
+
+
+def pairing(home: Path) -> dict[str, object]:
+    with sqlite3.connect(home / "store.db") as db:
+        db.row_factory = sqlite3.Row
+        return dict(db.execute("SELECT * FROM pairing").fetchone())
+
+
+def facts(home: Path) -> dict[str, bytes]:
+    with sqlite3.connect(home / "store.db") as db:
+        return dict(db.execute("SELECT key, value FROM meta").fetchall())
+
+
+def test_a_kit_is_enrolled_by_three_files(call: Call, tmp_path: Path) -> None:
+    center, kit, reply = tmp_path / "center", tmp_path / "kit", tmp_path / "kit.ckrp"
+    network = new_center(call, center, "--exercise")
+    status, out, err = call("kit", "init", "Delta-2", "--center", network, "--home", kit)
+    assert (status, out) == (0, "")
+    assert "EXERCISE" in err
+    request = tmp_path / "kit.ckrq"
+    status, asked, _err = call("kit", "request", "-o", request, "--home", kit)
+    assert status == 0
+    status, answered, _err = call("center", "enrol", request, "-o", reply, "--home", center)
+    assert status == 0
+    status, _out, err = call("kit", "activate", reply, "--home", kit)
+    assert (status, "number 1" in err) == (0, True)
+
+    code = re.compile(r"\d{4} \d{4} \d{4}")
+    assert code.findall(asked) == code.findall(answered) != []
+    up, down = pairing(kit), pairing(center)
+    assert up["send_chain"] == down["heard_chain"] != up["heard_chain"] == down["send_chain"]
+    assert (up["keeps_root"], down["keeps_root"]) == (0, 1)
+    assert up["kit_fp"] == down["kit_fp"] == down["peer_fp"] == facts(kit)["own_fp"]
+    assert up["peer_fp"] == facts(center)["own_fp"] != up["kit_fp"]
+    assert up["kit_number"] == down["kit_number"] == 1
+    for home in (kit, center):
+        assert facts(home)["exercise"] == b"1"
+        assert facts(home)["network"] == b"Prefecture"
+    assert facts(kit)["network_id"] == facts(center)["network_id"]
+    station = open_installation(kit)
+    assert (station.role, station.name, station.kit_number, station.active) == (
+        "kit",
+        "Delta-2",
+        1,
+        True,
+    )
+
+
+def test_each_step_can_tell_a_script_what_it_did(call: Call, tmp_path: Path) -> None:
+    center, kit = tmp_path / "center", tmp_path / "kit"
+    steps = [
+        ("center", "init", "--home", center),
+        ("kit", "init", "A", "--center", center / "network.ckcn", "--home", kit),
+        ("kit", "request", "-o", tmp_path / "q", "--home", kit),
+        ("center", "enrol", tmp_path / "q", "-o", tmp_path / "p", "--home", center),
+        ("kit", "activate", tmp_path / "p", "--home", kit),
+    ]
+    rows = []
+    for step in steps:
+        status, out, err = call(*step, "--json")
+        assert (status, err) == (0, "")
+        rows.append(json.loads(out))
+    assert rows[0]["role"] == "center"
+    assert rows[1]["kit_number"] is None
+    assert rows[2]["code"] == rows[3]["code"]
+    assert rows[3]["kit_number"] == rows[4]["kit_number"] == 1
+
+
+def test_the_same_request_gets_the_same_answer(call: Call, tmp_path: Path) -> None:
+    center = tmp_path / "center"
+    request = new_kit(call, tmp_path / "kit", "A", new_center(call, center))
+    answers = []
+    for name in ("first", "second"):
+        reply = tmp_path / name
+        assert call("center", "enrol", request, "-o", reply, "--home", center)[0] == 0
+        answers.append(reply.read_bytes())
+    assert answers[0] == answers[1]
+
+
+def test_asking_again_gives_the_same_request_until_it_is_answered(
+    call: Call, tmp_path: Path
+) -> None:
+    center, kit = tmp_path / "center", tmp_path / "kit"
+    request = new_kit(call, kit, "A", new_center(call, center))
+    again = tmp_path / "again.ckrq"
+    assert call("kit", "request", "-o", again, "--home", kit)[0] == 0
+    assert again.read_bytes() == request.read_bytes()
+    call("center", "enrol", request, "-o", tmp_path / "p", "--home", center)
+    assert call("kit", "activate", tmp_path / "p", "--home", kit)[0] == 0
+    assert not (kit / "keys" / "asked.key").exists()
+    status, _out, err = call("kit", "request", "-o", tmp_path / "late", "--home", kit)
+    assert (status, "number 1" in err) == (1, True)
+
+
+def test_taking_the_answer_twice_changes_nothing(call: Call, made: Path, tmp_path: Path) -> None:
+    center, kit, reply = tmp_path / "center", tmp_path / "kit", tmp_path / "p"
+    request = new_kit(call, kit, "A", new_center(call, center))
+    call("center", "enrol", request, "-o", reply, "--home", center)
+    assert call("kit", "activate", reply, "--home", kit)[0] == 0
+    before = facts(kit)
+    assert call("kit", "activate", reply, "--home", kit)[0] == 0
+    assert facts(kit) == before
+    other = tmp_path / "other.ckrp"
+    other.write_bytes(reply.read_bytes()[:-1] + b"\0")
+    assert call("kit", "activate", other, "--home", kit)[0] == 1
+
+
+def test_a_second_kit_of_the_same_name_is_refused(call: Call, tmp_path: Path) -> None:
+    center = tmp_path / "center"
+    network = new_center(call, center)
+    first = new_kit(call, tmp_path / "one", "Delta-2", network)
+    second = new_kit(call, tmp_path / "two", "delta-2", network)
+    assert call("center", "enrol", first, "-o", tmp_path / "p", "--home", center)[0] == 0
+    status, _out, err = call("center", "enrol", second, "-o", tmp_path / "q", "--home", center)
+    assert status == 3
+    assert "Delta-2" in err
+    assert not (tmp_path / "q").exists()
+
+
+def test_numbers_rise_and_are_not_used_again(call: Call, tmp_path: Path) -> None:
+    center = tmp_path / "center"
+    network = new_center(call, center)
+    for place, name in enumerate(("A", "B", "C"), 1):
+        request = new_kit(call, tmp_path / name, name, network)
+        reply = tmp_path / f"{name}.ckrp"
+        _status, out, _err = call(
+            "center", "enrol", request, "-o", reply, "--json", "--home", center
+        )
+        assert json.loads(out)["kit_number"] == place
+
+
+def test_a_known_key_under_another_request_is_refused(call: Call, tmp_path: Path) -> None:
+    center, kit = tmp_path / "center", tmp_path / "kit"
+    request = new_kit(call, kit, "A", new_center(call, center))
+    call("center", "enrol", request, "-o", tmp_path / "p", "--home", center)
+    (kit / "keys" / "asked.key").unlink()
+    again = tmp_path / "again.ckrq"
+    call("kit", "request", "-o", again, "--home", kit)
+    assert again.read_bytes() != request.read_bytes()
+    status, _out, err = call("center", "enrol", again, "-o", tmp_path / "q", "--home", center)
+    assert (status, "known already" in err) == (3, True)
+
+
+@pytest.mark.parametrize("name", ["center", "ALL", "12", "", " A", "A\nB", "x" * 65])
+def test_names_that_would_confuse_people_are_refused(
+    call: Call, made: Path, tmp_path: Path, name: str
+) -> None:
+    network = made / "center" / "network.ckcn"
+    status, _out, err = call("kit", "init", name, "--center", network, "--home", tmp_path / "k")
+    assert status in (2, 3)
+    assert err.startswith("crisiskit: ")
+    assert not (tmp_path / "k").exists()
+
+
+def test_the_center_refuses_such_a_name_too(
+    made: Path, tmp_path: Path, center: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = (made / "center" / "network.ckcn").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(enrolment, "_reserved", lambda _name: False)
+        enrolment.create_kit(tmp_path / "rogue", "all", network)
+    request = enrolment.make_request(tmp_path / "rogue")
+    with pytest.raises(CrisiskitError, match="name_reserved"):
+        enrolment.enrol(center, request)
+
+
+def wrong_files(made: Path, tmp_path: Path) -> dict[str, Path]:
+    network = (made / "center" / "network.ckcn").read_bytes()
+    files = {
+        "empty": b"",
+        "junk": os.urandom(2000),
+        "large": bytes(100_000),
+        "cut": network[:-9],
+        "altered": network[:40] + b"\xff" + network[41:],
+        "magic only": network[:5],
+    }
+    paths = {name: tmp_path / name for name in files}
+    for name, path in paths.items():
+        path.write_bytes(files[name])
+    os.mkfifo(tmp_path / "pipe")
+    return paths | {
+        "folder": tmp_path,
+        "missing": tmp_path / "none",
+        "pipe": tmp_path / "pipe",
+        "endless": Path("/dev/zero"),
+    }
+
+
+def test_a_wrong_file_gives_one_sentence_and_changes_nothing(
+    call: Call, made: Path, tmp_path: Path, center: Path
+) -> None:
+    fresh = tmp_path / "fresh"
+    enrolment.create_kit(fresh, "Echo", (made / "center" / "network.ckcn").read_bytes())
+    request = tmp_path / "right.ckrq"
+    request.write_bytes(enrolment.make_request(fresh))
+    bad = wrong_files(made, tmp_path)
+    commands = {
+        "init": lambda path: ("kit", "init", "F", "--center", path, "--home", tmp_path / "new"),
+        "enrol": lambda path: ("center", "enrol", path, "-o", tmp_path / "out", "--home", center),
+        "activate": lambda path: ("kit", "activate", path, "--home", fresh),
+    }
+    also = {"enrol": made / "center" / "network.ckcn", "activate": request, "init": request}
+    for name, command in commands.items():
+        for what, path in {**bad, "of another kind": also[name]}.items():
+            status, out, err = call(*command(path))
+            assert status in (1, 3), (name, what)
+            assert out == "", (name, what)
+            assert re.fullmatch(r"crisiskit: [^\n]+\n", err), (name, what, err)
+    assert not (tmp_path / "new").exists()
+    assert not (tmp_path / "out").exists()
+    assert not open_installation(fresh).active
+    assert len(facts(center)) == len(facts(made / "center"))
+
+
+def test_an_answer_of_another_network_is_refused(call: Call, made: Path, tmp_path: Path) -> None:
+    other, kit = tmp_path / "other", tmp_path / "kit"
+    new_center(call, other)
+    stranger = new_kit(call, tmp_path / "stranger", "S", other / "network.ckcn")
+    call("center", "enrol", stranger, "-o", tmp_path / "p", "--home", other)
+    new_kit(call, kit, "A", made / "center" / "network.ckcn")
+    status, _out, err = call("kit", "activate", tmp_path / "p", "--home", kit)
+    assert (status, "another network" in err) == (3, True)
+
+
+def test_the_answer_is_never_written_over_another_file(
+    call: Call, tmp_path: Path, center: Path, made: Path
+) -> None:
+    request = new_kit(call, tmp_path / "kit", "B", made / "center" / "network.ckcn")
+    asked = request.read_bytes()
+    status, _out, _err = call("center", "enrol", request, "-o", request, "--home", center)
+    assert status == 1
+    assert request.read_bytes() == asked
+
+
+@pytest.mark.parametrize("command", [("center", "init"), ("kit", "init", "B")])
+def test_a_home_in_use_is_left_alone(
+    call: Call, made: Path, center: Path, kit: Path, command: tuple[str, ...]
+) -> None:
+    for home in (center, kit):
+        key = (home / "keys" / "identity.key").read_bytes()
+        before = facts(home)
+        file = ["--center", made / "center" / "network.ckcn"] if command[0] == "kit" else []
+        status, _out, err = call(*command, *file, "--home", home)
+        assert (status, "already" in err) == (1, True)
+        assert (home / "keys" / "identity.key").read_bytes() == key
+        assert facts(home) == before
+
+
+def test_a_step_for_the_other_role_says_where_to_run_it(
+    call: Call, center: Path, kit: Path, tmp_path: Path
+) -> None:
+    for words in (
+        ("center", "enrol", kit / "network.ckcn", "-o", tmp_path / "x", "--home", kit),
+        ("center", "run", "--home", kit),
+        ("kit", "request", "-o", tmp_path / "x", "--home", center),
+        ("kit", "activate", kit / "network.ckcn", "--home", center),
+        ("field", "--plain", "--home", center),
+        ("desk", "--plain", "--home", kit),
+    ):
+        status, _out, err = call(*words)
+        assert status == 1, words
+        assert "This installation is a" in err, words
+
+
+def test_secrets_are_for_their_owner_only(kit: Path, center: Path) -> None:
+    for home in (kit, center):
+        assert stat.S_IMODE((home / "keys").stat().st_mode) == 0o700
+        assert stat.S_IMODE((home / "store.db").stat().st_mode) == 0o600
+        for path in (home / "keys").iterdir():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert (home / "ballast").stat().st_size == 8 * 1024 * 1024
+
+
+def test_a_pairing_secret_waits_for_its_owner_only(made: Path, tmp_path: Path) -> None:
+    kit = tmp_path / "kit"
+    enrolment.create_kit(kit, "A", (made / "center" / "network.ckcn").read_bytes())
+    enrolment.make_request(kit)
+    assert stat.S_IMODE((kit / "keys" / "asked.key").stat().st_mode) == 0o600
+
+
+def test_making_a_home_can_be_cut_and_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "center"
+    for victim in ("lay_ballast", "set_meta", "close"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, victim, cut)
+            with pytest.raises(InterruptedError):
+                enrolment.create_center(home, "A", exercise=False)
+        with pytest.raises(CrisiskitError, match="home_missing"):
+            open_installation(home)
+    key = (home / "keys" / "identity.key").read_bytes()
+    enrolment.create_center(home, "A", exercise=False)
+    assert (home / "keys" / "identity.key").read_bytes() == key
+    assert sorted(path.name for path in home.iterdir() if "new" in path.name) == []
+
+
+def cut(*_args: object, **_values: object) -> None:
+    raise InterruptedError
+
+
+def test_activation_can_be_cut_and_run_again(
+    made: Path, center: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit = tmp_path / "kit"
+    enrolment.create_kit(kit, "A", (made / "center" / "network.ckcn").read_bytes())
+    reply, _number, _code = enrolment.enrol(center, enrolment.make_request(kit))
+    with monkeypatch.context() as patch:
+        patch.setattr(enrolment, "erase", cut)
+        with pytest.raises(InterruptedError):
+            enrolment.activate(kit, reply)
+    assert enrolment.activate(kit, reply).active
+    assert not (kit / "keys" / "asked.key").exists()
+
+
+@pytest.mark.parametrize("role", ["center", "kit"])
+def test_every_example_of_the_first_settings_file_can_be_used(role: str, tmp_path: Path) -> None:
+    text = starter_settings(role)
+    (tmp_path / "settings.toml").write_text(text)
+    assert load(tmp_path).links == ()
+    ready = re.sub(r"^#(?=\S)", "", text, flags=re.MULTILINE)
+    names = iter(range(9))
+    ready = re.sub(r"^name = .*$", lambda _m: f'name = "l{next(names)}"', ready, flags=re.M)
+    (tmp_path / "settings.toml").write_text(ready)
+    kinds = {link.kind for link in load(tmp_path).links}
+    assert (
+        kinds
+        == {
+            "center": {"tcp-listen", "directip", "serial"},
+            "kit": {"sbd", "tcp", "serial"},
+        }[role]
+    )

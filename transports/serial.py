@@ -1,0 +1,186 @@
+"""Frames over a serial port: a null modem, a data call or a radio modem behind it.
+
+The port may be faster than the line behind it (115200 baud into a call of 2400 bit/s). What
+was written cannot be overtaken, so this link writes about as fast as the line carries: an
+urgent frame starts within one frame time, and the line never waits for the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Annotated
+
+import msgspec
+
+from hardware.port import Port, PortError, PortTrouble, open_port
+from transports.common import FrameBytes, NotNegative, Positive, check_size, hand_up
+from transports.framing import DELIMITER, Decoder, encode
+from transports.link import LinkError, LinkState, Phase, Receiver, Traits, Trouble
+
+BITS_PER_BYTE = 10  # 8N1: start, eight bits, stop
+LEAD_S = 0.05  # the next frame is asked for so long before the line runs dry
+STALL_S_MAX = 15.0
+
+TROUBLES = {
+    PortTrouble.MISSING: (Trouble.DEVICE_GONE, 5.0),
+    PortTrouble.GONE: (Trouble.DEVICE_GONE, 2.0),
+    PortTrouble.BUSY: (Trouble.DEVICE_BUSY, 10.0),
+    PortTrouble.DENIED: (Trouble.REFUSED, 60.0),
+}
+
+
+class SerialSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``port`` is a path, best one of /dev/serial/by-id. ``rate_bit_s`` 0 means the baud rate."""
+
+    port: Annotated[str, msgspec.Meta(min_length=1)]
+    baud: Annotated[int, msgspec.Meta(ge=50, le=4_000_000)] = 115_200
+    rate_bit_s: NotNegative = 0.0
+    latency_s: NotNegative = 0.1
+    mtu: FrameBytes = 480
+    flow_control: bool = False
+    receipt_delay_s: NotNegative = 0.5
+    repeat_s: Positive = 10.0
+
+
+class SerialLine:
+    """Link kind ``serial``."""
+
+    kind = "serial"
+    Settings = SerialSettings
+
+    def traits(self, settings: SerialSettings, price: Mapping[str, int]) -> Traits:
+        """See :class:`transports.link.LinkKind`."""
+        return Traits(
+            mtu_bytes=settings.mtu,
+            latency_s=settings.latency_s,
+            rate_bytes_s=(settings.rate_bit_s or settings.baud) / BITS_PER_BYTE,
+            price_byte_micros=price.get("byte_micros", 0),
+            repeat_s=settings.repeat_s,
+            receipt_delay_s=settings.receipt_delay_s,
+        )
+
+    def open(self, settings: SerialSettings, traits: Traits) -> SerialLink:
+        """See :class:`transports.link.LinkKind`."""
+        return SerialLink(settings, traits)
+
+
+class SerialLink:
+    """One serial port with frames on it."""
+
+    def __init__(self, settings: SerialSettings, traits: Traits) -> None:
+        self.traits = traits
+        self._settings = settings
+        self._line: _Line | None = None
+
+    async def run(self, receiver: Receiver) -> None:
+        """See :class:`transports.link.Link`. LinkError when the device is missing or went away."""
+        settings = self._settings
+        receiver.state(LinkState(Phase.OPENING))
+        down = LinkState(Phase.DOWN)
+        try:
+            async with open_port(settings.port, settings.baud, settings.flow_control) as port:
+                self._line = _Line(port, 1 / self.traits.rate_bytes_s, settings.flow_control)
+                receiver.state(LinkState(Phase.READY))
+                await self._read(port, receiver)
+        except PortError as error:
+            failure = _link_error(error)
+            down = LinkState(Phase.DOWN, None, failure.code, failure.detail)
+            raise failure from error
+        finally:
+            line, self._line = self._line, None
+            if line is not None:
+                await line.close()
+            receiver.state(down)
+
+    async def _read(self, port: Port, receiver: Receiver) -> None:
+        decoder = Decoder(self.traits.mtu_bytes)
+        while True:
+            for frame in decoder.feed(await port.read()):
+                await hand_up(receiver, frame)
+
+    async def send(self, frame: bytes, peer: str = "") -> None:
+        """See :class:`transports.link.Link`. Returns shortly before the line has carried it."""
+        check_size(frame, self.traits)
+        if self._line is None:
+            raise LinkError(Trouble.DEVICE_GONE, "the port is not open")
+        try:
+            await self._line.put(frame)
+        except PortError as error:
+            raise _link_error(error) from error
+
+    async def poll(self) -> None:
+        """Nothing to ask: frames come by themselves."""
+
+
+class _Line:
+    """An open port and what is under way on it: at most one frame and ``LEAD_S``."""
+
+    def __init__(self, port: Port, byte_s: float, flow_control: bool) -> None:
+        self._port = port
+        self._byte_s = byte_s
+        self._flow_control = flow_control
+        self._now = asyncio.get_running_loop().time
+        self._free_at = 0.0
+        self._writing: asyncio.Task[None] | None = None
+        self._closed = asyncio.Event()
+
+    async def put(self, frame: bytes) -> None:
+        """Write one frame, in time and in step. Once begun it is written whole, even if cancelled.
+
+        Raises PortError, or LinkError when the other side stopped the flow for too long.
+        """
+        await self._nearly_free()
+        await self._written()
+        now = self._now()
+        # After a pause there may be noise before the frame: end whatever it began.
+        lead_in = DELIMITER if now >= self._free_at else b""
+        data = lead_in + encode(frame)
+        self._writing = asyncio.create_task(self._port.write(data))
+        self._free_at = max(now, self._free_at) + len(data) * self._byte_s
+        # Even the shortest frame gets the time to reach the port before this returns.
+        await asyncio.wait({self._writing}, timeout=LEAD_S)
+        await self._nearly_free()
+        if self._flow_control:
+            await self._written()
+
+    async def close(self) -> None:
+        """Give up what is under way; a ``put`` in progress ends with PortError."""
+        self._closed.set()
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
+
+    async def _nearly_free(self) -> None:
+        """Wait until the line has work for ``LEAD_S`` only. PortError when it broke meanwhile."""
+        if self._writing is not None and (busy_s := self._busy_s()) > 0:
+            await asyncio.wait({self._writing}, timeout=busy_s)
+        self._look()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, self._busy_s())):
+                await self._closed.wait()
+        self._look()
+
+    async def _written(self) -> None:
+        """Wait until the port has taken what was written."""
+        if self._writing is not None:
+            done, _ = await asyncio.wait({self._writing}, timeout=STALL_S_MAX)
+            if not done:
+                raise LinkError(Trouble.BUSY, "the other side stopped the flow")
+        self._look()
+
+    def _busy_s(self) -> float:
+        return self._free_at - self._now() - LEAD_S
+
+    def _look(self) -> None:
+        """Raise PortError if the line was closed or a write failed."""
+        if self._closed.is_set():
+            raise PortError(PortTrouble.GONE, "closed")
+        if self._writing is not None and self._writing.done():
+            self._writing.result()
+
+
+def _link_error(error: PortError) -> LinkError:
+    code, retry_after_s = TROUBLES[error.code]
+    return LinkError(code, error.detail, retry_after_s)
