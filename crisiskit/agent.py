@@ -22,7 +22,7 @@ from crisiskit.installation import Places
 from crisiskit.links import ConfiguredLink, configured_links
 from crisiskit.lock import AgentLock
 from crisiskit.step import Now, Step, Transmit
-from crisiskit.store.commit import Withdrawn
+from crisiskit.store.commit import WithdrawnError
 from crisiskit.store.store import Store
 from crisiskit.sync.engine import Engine
 from crisiskit.sync.events import (
@@ -133,7 +133,7 @@ class Agent:
             raise StoreError("store_io", path=self._store.path)
         try:
             self._commit(self._engine.handle(event, self._now()))
-        except Withdrawn:
+        except WithdrawnError:
             self._start_engine()
             self._commit(self._engine.handle(event, self._now()))
         except CrisiskitError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -75,11 +76,14 @@ def erase(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename or removal durable. Windows has no such call and needs none."""
+    """Make a rename or removal durable, where the file system knows how; Windows needs none."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(handle)

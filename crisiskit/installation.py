@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crisiskit.store.views import Views
 
 KIT = "kit"
+RESERVE_ROOM_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,15 @@ def _store_of(home: Path) -> Path:
     if not path.exists():
         raise CrisiskitError("home_missing", path=home)
     return path
+
+
+def lay_reserve(home: Path) -> None:
+    """Lay the ballast again that a full disk used up, once there is room for it and more."""
+    from shutil import disk_usage
+
+    if disk_usage(home).free >= RESERVE_ROOM_BYTES:
+        with writing(home) as store:
+            store.lay_ballast()
 
 
 def agent_runs(home: Path) -> bool:

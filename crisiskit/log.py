@@ -84,4 +84,4 @@ def _failure(kind: type[BaseException], trace: TracebackType | None) -> list[str
 
 
 def _value(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text)

@@ -63,9 +63,13 @@ def checksum(payload: bytes) -> bytes:
 
 
 class Dialogue:
-    """The state of one line: which command is open and what has come of its answer."""
+    """The state of one line: which command is open and what has come of its answer.
+
+    ``echoed``: the modem repeated a command since that was last set to False.
+    """
 
     def __init__(self, unsolicited: tuple[str, ...] = UNSOLICITED) -> None:
+        self.echoed = False
         self._unsolicited = unsolicited
         self._line = bytearray()
         self.reset()
@@ -149,7 +153,10 @@ class Dialogue:
     def _take_line(self, line: str) -> Answer | Notice | None:
         if line.startswith(self._unsolicited):
             return Notice(line)
-        if not self.open or line == self._echo:
+        if not self.open:
+            return None
+        if line == self._echo:
+            self.echoed = True
             return None
         if line in (Result.OK, Result.ERROR):
             return self._end(Result(line))

@@ -76,6 +76,15 @@ class AtLine:
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)
 
+    @property
+    def echoed(self) -> bool:
+        """Whether the modem repeats commands, or did since :meth:`expect_no_echo`."""
+        return self._dialogue.echoed
+
+    def expect_no_echo(self) -> None:
+        """From now on an echo is news."""
+        self._dialogue.echoed = False
+
     def check(self) -> None:
         """Raise PortError if the port is gone."""
         if self._lost is not None:

@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from hardware.at import Answer, Result
+from hardware.at import COUNT_LIMIT, Answer, Result
 from hardware.at_line import AtLine, ModemError, ModemTrouble
 from hardware.iridium_status import NO_NETWORK, Session, mo_status
 from hardware.iridium_time import parse_ticks
@@ -52,9 +52,11 @@ class Memory:
     """What must outlive one opening of the port.
 
     ``last_mt``: MTMSN and payload of the message that was handed up and not cleared yet.
+    ``writing``: size of the payload that the modem may still be waiting for.
     """
 
     last_mt: tuple[int, bytes] | None = None
+    writing: int = 0
     session_ended_at: float | None = None
 
 
@@ -115,6 +117,7 @@ async def open_modem(
             except ModemError as error:
                 if error.code is ModemTrouble.HARDWARE or step == len(cures) - 1:
                     raise
+                memory.writing = COUNT_LIMIT  # a program that crashed may have left it so
                 continue
             yield modem
             return
@@ -153,7 +156,6 @@ class Modem:
         )
         self._now = asyncio.get_running_loop().time
         self._fault = ""
-        self._writing = 0
         self._sent = False
         self._unread: int | None = None
 
@@ -175,6 +177,14 @@ class Modem:
         return self._unread is not None
 
     @property
+    def restarted(self) -> bool:
+        """Whether the modem lost power meanwhile and with it what :meth:`start` told it.
+
+        A brown-out says nothing, but afterwards commands are echoed again.
+        """
+        return self._line.echoed
+
+    @property
     def pause_s(self) -> float:
         """Seconds until the next session may start."""
         if self._memory.session_ended_at is None:
@@ -189,9 +199,17 @@ class Modem:
 
     async def start(self, tries: int | None = None) -> Identity:
         """Wake and configure the modem, ask who it is and what lies in its buffers."""
+        if self._memory.writing:
+            # It may still count bytes of +SBDWB. Whatever this leaves in the MO buffer is
+            # overwritten or cleared before the next session.
+            filler = bytes(self._memory.writing + 2)
+            self._memory.writing = 0
+            await self._line.write(filler)
         await self._line.wake(tries or self._timing.probe_tries, self._timing.probe_s)
         flow = "AT&K3" if self._flow_control else "AT&K0"
-        for text in ("ATE0", "ATV1Q0", flow, "AT&D0"):
+        await self._line.must("ATE0")
+        self._line.expect_no_echo()
+        for text in ("ATV1Q0", flow, "AT&D0"):
             await self._line.must(text)
         imei = (await self._line.must("AT+CGSN")).lines
         model = (await self._line.must("AT+CGMM")).lines
@@ -208,17 +226,11 @@ class Modem:
         return self.identity
 
     async def recover(self) -> None:
-        """Bring a modem back that did not answer or answered nonsense. ModemError if it stays so.
+        """Bring a modem back that was silent, talked nonsense or restarted. ModemError if not.
 
         The first two steps of the ladder; the others are those of :func:`open_modem`.
         """
         self.check()
-        if self._writing:
-            # It may still count bytes of +SBDWB. Whatever this leaves in the MO buffer is
-            # overwritten or cleared before the next session.
-            filler = bytes(self._writing + 2)
-            self._writing = 0
-            await self._line.write(filler)
         await self.start(RECOVER_TRIES)
 
     async def buffers(self) -> Buffers:
@@ -354,11 +366,11 @@ class Modem:
         text = f"AT+SBDWB={len(payload)}"
         verdict = ""
         for _ in range(WRITE_TRIES):
-            self._writing = len(payload)  # until the modem says how it ended
+            self._memory.writing = len(payload)  # until the modem says how it ended
             answer = await self._line.prompt(text)
             if answer.result is Result.READY:
                 answer = await self._line.payload(payload)
-            self._writing = 0
+            self._memory.writing = 0
             verdict = answer.lines[-1] if answer.lines else ""
             if answer.ok and verdict == "0":
                 return

@@ -214,6 +214,9 @@ class Server:
             self._modem.check()
             self._show(Phase.READY)
             try:
+                if self._modem.restarted:
+                    log.warning("sbd modem restarted")
+                    await self._modem.recover()
                 await self._step()
             except ModemError as error:
                 await self._recover(error)
@@ -342,7 +345,6 @@ class Server:
         failure = link_error(error)
         self._reason, self._detail = failure.code, failure.detail
         self._desk.end_all(failure)
-        self._check_at = self._now() + self._backoff.failed()[0]
         if error.code is ModemTrouble.TOO_LARGE:
             return
         self._troubles += 1

@@ -50,7 +50,7 @@ def examples(*lines: str) -> str:
 
 def emit(row: Mapping[str, object]) -> None:
     """One JSON object as one line on standard output, at once."""
-    click.echo(json.dumps(row, ensure_ascii=False))
+    click.echo(json.dumps(row, ensure_ascii=sys.stdout.encoding.lower() != "utf-8"))
 
 
 def say(sentence: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from crisiskit import agent, log
 from crisiskit.errors import BusyError
-from crisiskit.installation import Places
+from crisiskit.installation import Places, lay_reserve
 from crisiskit.links import configured_links
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ def agent_inside(home: Path, log_level: str) -> Iterator[None]:
             pass
         else:
             configured_links(home)
+            lay_reserve(home)
             stack.enter_context(log.to_file(Places.of(home).log, log_level))
             stack.enter_context(_running(home))
         yield

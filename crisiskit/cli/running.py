@@ -9,15 +9,13 @@ import click
 from crisiskit.cli.common import examples, home_option, say
 from crisiskit.errors import CrisiskitError
 from crisiskit.i18n import _, ngettext
-from crisiskit.installation import KIT, open_installation, reading
+from crisiskit.installation import KIT, lay_reserve, open_installation, reading
 from crisiskit.log import LEVELS
 
 level_option = click.option(
     "--log-level",
     type=click.Choice(LEVELS),
     envvar="CRISISKIT_LOG_LEVEL",
-    default="info",
-    show_default=True,
     help=_("How much to log on standard error (also: CRISISKIT_LOG_LEVEL)."),
 )
 
@@ -29,7 +27,7 @@ level_option = click.option(
 @click.option("--until-idle", is_flag=True, help=_("Stop when no link has anything left to do."))
 @level_option
 @home_option
-def agent(home: Path, until_idle: bool, log_level: str) -> None:
+def agent(home: Path, until_idle: bool, log_level: str | None) -> None:
     """Run the links."""
     installation = open_installation(home)
     if not installation.active:
@@ -49,21 +47,23 @@ def agent(home: Path, until_idle: bool, log_level: str) -> None:
 )
 @level_option
 @home_option
-def center_run(home: Path, log_level: str) -> None:
+def center_run(home: Path, log_level: str | None) -> None:
     """Run the hub."""
     if open_installation(home).role == KIT:
         raise CrisiskitError("not_a_center", path=home)
     serve(home, False, log_level)
 
 
-def serve(home: Path, until_idle: bool, log_level: str) -> None:
+def serve(home: Path, until_idle: bool, log_level: str | None) -> None:
     """Hold the lock and run the agent in this thread. SIGTERM and SIGINT end it cleanly."""
     import asyncio
 
     from crisiskit import agent, log
+    from crisiskit.settings import load
 
-    log.to_stderr(log_level)
+    log.to_stderr(log_level or load(home, links=False).log_level)
     with agent.AgentLock(home):
+        lay_reserve(home)
         asyncio.run(_until_signal(home, until_idle))
 
 

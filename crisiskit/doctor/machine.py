@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
+from pathlib import Path
 
 from crisiskit import __version__
 from crisiskit.clock import wall_ms
@@ -104,16 +105,22 @@ def _cryptography() -> Finding:
 def _names() -> Iterator[Finding]:
     """Another distribution that brings ``transports`` would be imported in place of ours."""
     owners = packages_distributions()
+    ours = Path(import_module("crisiskit").__path__[0]).parent
+    fix = _("Install crisiskit in an environment of its own, with nothing else in it.")
+    shared = False
     for name in OWN_NAMES:
         held_by = sorted(set(owners.get(name, ())))
+        place = Path(import_module(name).__path__[0]).parent
         if len(held_by) > 1:
             text = _("The import name {name} is claimed by {owners}.")
-            yield wrong(
-                "names",
-                text.format(name=name, owners=", ".join(held_by)),
-                _("Install crisiskit in an environment of its own, with nothing else in it."),
-            )
-    if all(len(set(owners.get(name, ()))) <= 1 for name in OWN_NAMES):
+            yield wrong("names", text.format(name=name, owners=", ".join(held_by)), fix)
+        elif place != ours:
+            text = _("The import name {name} leads to {place}, which is not ours.")
+            yield wrong("names", text.format(name=name, place=place), fix)
+        else:
+            continue
+        shared = True
+    if not shared:
         yield ok("names", _("Each import name has one owner."))
 
 

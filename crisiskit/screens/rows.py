@@ -80,7 +80,6 @@ class RowList(ScrollView, can_focus=True):
 
     def on_mount(self) -> None:
         """Fill for the first time."""
-        super().on_mount()
         self.reload()
 
     # -- items -----------------------------------------------------------------------------

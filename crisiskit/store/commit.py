@@ -30,12 +30,12 @@ DAY_MS = 86_400_000
 SECRETS_KEPT = 1024
 
 
-class Withdrawn(Exception):
+class WithdrawnError(Exception):
     """A delivery was cancelled by somebody else before it could be sealed."""
 
 
 def apply(db: sqlite3.Connection, changes: Sequence[Change], now: int) -> None:
-    """Write all changes. Raises ``Withdrawn`` when one of them lost a race."""
+    """Write all changes. Raises ``WithdrawnError`` when one of them lost a race."""
     for change in changes:
         _WRITERS[type(change)](db, change, now)
 
@@ -63,7 +63,7 @@ def _sealed(db: sqlite3.Connection, c: Sealed, now: int) -> None:
         [(now, c.epoch, c.seq, place, d) for place, d in enumerate(c.deliveries)],
     )
     if done.rowcount != len(c.deliveries):
-        raise Withdrawn
+        raise WithdrawnError
 
 
 def _sent(db: sqlite3.Connection, c: Sent, now: int) -> None:

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from crisiskit import clock, enrolment
-from crisiskit.doctor import Level, machine
+from crisiskit.doctor import machine
 from crisiskit.lock import AgentLock
 
 Call = Callable[..., tuple[int, str, str]]
 Spawn = Callable[..., "subprocess.Popen[str]"]
+
+RANKS = ["ok", "warning", "wrong"]
 
 
 def findings(call: Call, home: Path) -> tuple[int, dict[str, dict[str, str]]]:
@@ -30,7 +32,7 @@ def findings(call: Call, home: Path) -> tuple[int, dict[str, dict[str, str]]]:
         assert list(row) == ["check", "state", "text", "fix"]
         assert row["text"]
         before = worst.get(row["check"])
-        if before is None or list(Level).index(row["state"]) > list(Level).index(before["state"]):
+        if before is None or RANKS.index(row["state"]) > RANKS.index(before["state"]):
             worst[row["check"]] = row
     return status, worst
 

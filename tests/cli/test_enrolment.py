@@ -231,7 +231,7 @@ def test_a_wrong_file_gives_one_sentence_and_changes_nothing(
     request = tmp_path / "right.ckrq"
     request.write_bytes(enrolment.make_request(fresh))
     bad = wrong_files(made, tmp_path)
-    commands = {
+    commands: dict[str, Callable[[Path], tuple[object, ...]]] = {
         "init": lambda path: ("kit", "init", "F", "--center", path, "--home", tmp_path / "new"),
         "enrol": lambda path: ("center", "enrol", path, "-o", tmp_path / "out", "--home", center),
         "activate": lambda path: ("kit", "activate", path, "--home", fresh),

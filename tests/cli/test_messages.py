@@ -246,3 +246,16 @@ def test_a_reader_that_stops_early_is_no_trouble(spawn: Spawn, call: Call, kit: 
     assert process.wait(10) in (0, 1)
     assert process.stderr is not None
     assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_an_old_terminal_shows_what_it_can(
+    spawn: Spawn, call: Call, kit: Path, encoding: str
+) -> None:
+    send(call, kit, "Pont coupé 橋")
+    told = spawn("list", "--json", "--home", kit, PYTHONIOENCODING=encoding)
+    out, err = told.communicate(timeout=10)
+    assert (told.returncode, err) == (0, "")
+    assert json.loads(out)["text"] == "Pont coupé 橋"
+    shown = spawn("list", "--home", kit, PYTHONIOENCODING=encoding)
+    assert shown.wait(10) == 0

@@ -47,6 +47,7 @@ def test_the_echo_is_no_part_of_the_answer(echo: bytes) -> None:
     dialogue.command("AT+CGSN")
     events = dialogue.feed(echo + b"\r\n300234010753370\r\n\r\nOK\r\n")
     assert events == [Answer(Result.OK, ("300234010753370",))]
+    assert dialogue.echoed is bool(echo)
 
 
 @pytest.mark.parametrize("place", range(4))

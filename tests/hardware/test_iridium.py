@@ -10,7 +10,7 @@ import pytest
 
 from hardware.at_line import ModemError, ModemTrouble
 from hardware.iridium import Memory, Modem, Options, Timing, open_modem
-from hardware.port import Port, PortError, PortTrouble, memory_pair
+from hardware.port import Port, PortError, PortTrouble, memory_pair, open_port
 from hardware.sim.core9602 import Nature
 from hardware.sim.faults import Fault
 from hardware.sim.modem9602 import PlayedModem
@@ -25,7 +25,7 @@ TIMING = Timing(
     session_s=2.0,
     gap_s=0.0,
     network_s=0.02,
-    quiet_s=0.02,
+    quiet_s=0.01,
 )
 
 
@@ -394,6 +394,17 @@ async def test_a_brown_out_in_the_middle_of_a_payload(tmp_path: Path) -> None:
         assert world.gateway.received == [b"hello again"]
 
 
+async def test_a_silent_brown_out_is_noticed_by_the_echo(tmp_path: Path) -> None:
+    async with bench(tmp_path) as world:
+        await world.exchange(b"hello")
+        assert not world.modem.restarted
+        world.played.suffer(Fault(kind="reset", at_s=0))
+        await world.modem.ask_signal()
+        assert world.modem.restarted
+        await world.modem.recover()
+        assert not world.modem.restarted
+
+
 async def test_a_modem_that_waits_for_the_rest_of_a_payload_is_freed(tmp_path: Path) -> None:
     hang = Fault(kind="hang", command="AT+SBDWB", for_s=0.1)
     async with bench(tmp_path, hang, timing=replace(TIMING, write_s=0.2)) as world:
@@ -403,6 +414,32 @@ async def test_a_modem_that_waits_for_the_rest_of_a_payload_is_freed(tmp_path: P
             await world.modem.recover()
         await world.exchange(b"hello")
         assert world.gateway.received == [b"hello"]
+
+
+async def test_a_program_that_crashed_in_the_middle_of_a_payload(tmp_path: Path) -> None:
+    async with PlayedModem(tmp_path / "modem0", MemoryGateway(), NATURE) as played:
+        path = str(played.path)
+        async with open_port(path, 19200) as port:
+            await port.write(b"AT+SBDWB=340\r")
+            await asyncio.sleep(0.05)
+            await port.write(b"half of it")
+        options = Options(timing=replace(TIMING, probe_s=0.05))
+        async with asyncio.timeout(5), open_modem(path, options, Memory()) as modem:
+            assert modem.identity.imei
+
+
+async def test_a_run_that_was_cancelled_in_the_middle_of_a_payload(tmp_path: Path) -> None:
+    memory, options = Memory(), Options(timing=TIMING)
+    hang = Fault(kind="hang", command="AT+SBDWB", for_s=0.05)
+    async with PlayedModem(tmp_path / "modem0", MemoryGateway(), NATURE, (hang,)) as played:
+        path = str(played.path)
+        with pytest.raises(TimeoutError):
+            async with open_modem(path, options, memory) as modem, asyncio.timeout(0.1):
+                await modem.exchange(b"x" * 300)
+        assert memory.writing == 300
+        async with asyncio.timeout(2), open_modem(path, options, memory) as modem:
+            assert memory.writing == 0
+            assert (await modem.exchange(b"hello")).ok
 
 
 async def test_unplugging_is_noticed_at_once(tmp_path: Path) -> None:
@@ -439,7 +476,7 @@ async def test_a_silent_modem_gets_a_reopened_port_then_a_power_cycle(tmp_path: 
             cycled.append(True)
             played.suffer(Fault(kind="hang", at_s=0, for_s=0))
 
-        options = Options(timing=replace(TIMING, probe_s=0.05, probe_tries=2))
+        options = Options(timing=replace(TIMING, probe_s=0.1, probe_tries=2))
         with pytest.raises(ModemError) as caught:
             async with open_modem(str(played.path), options, Memory()):
                 pass
@@ -447,7 +484,7 @@ async def test_a_silent_modem_gets_a_reopened_port_then_a_power_cycle(tmp_path: 
         async with open_modem(str(played.path), options, Memory(), power_cycle) as modem:
             assert modem.identity.imei
         assert cycled == [True]
-        played.suffer(Fault(kind="hang", at_s=0, for_s=0.2))
+        played.suffer(Fault(kind="hang", at_s=0, for_s=0.3))
         async with open_modem(str(played.path), options, Memory(), power_cycle) as modem:
             assert modem.identity.imei
         assert cycled == [True]

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from hardware.at import checksum
+from hardware.directip import MtMessage, encode_mt
 from hardware.port import Port, PortError, open_port, wait_for_path
 from hardware.sim.core9602 import Nature
 from hardware.sim.faults import Fault
+from hardware.sim.gateway import PlayedGateway
 from hardware.sim.modem9602 import PlayedModem
-from hardware.sim.uplink import MemoryGateway
+from hardware.sim.uplink import MemoryGateway, Uplink
 
 QUICK = Nature(session_s=0.02, boot_s=0.0, write_s=0.1, sky_s=10.0)
 OK = b"\r\nOK\r\n"
@@ -285,3 +287,28 @@ async def test_garbage_typed_at_it_never_breaks_it(tmp_path: Path) -> None:
         for value in range(256):
             await terminal.type(bytes([value]) * 50 + b"\rAT\r")
         await terminal.type("AT+CGSN", b"300234010753370\r\n" + OK)
+
+
+async def test_it_works_with_the_played_gateway(tmp_path: Path) -> None:
+    gateway = PlayedGateway("127.0.0.1", 9)
+    serving = asyncio.create_task(gateway.run())
+    await asyncio.wait_for(gateway.ready.wait(), 5)
+    uplink = Uplink("127.0.0.1", gateway.modem_port)
+    path = tmp_path / "modem0"
+    async with PlayedModem(path, uplink, QUICK), open_port(str(path), 19200) as port:
+        terminal = Terminal(port)
+        await terminal.type("ATE0")
+        while not uplink.connected:
+            await asyncio.sleep(0.01)
+        await terminal.store(b"hello")
+        assert (await terminal.session())[0] == 0
+        assert gateway.undelivered == 1
+        _, writer = await asyncio.open_connection("127.0.0.1", gateway.mt_port)
+        writer.write(encode_mt(MtMessage(b"test", "300234010753370", payload=b"order")))
+        await terminal.until(b"SBDRING\r\n")
+        _, _, mt_status, _, length, queued = await terminal.session("AT+SBDIXA")
+        assert (mt_status, length, queued) == (1, 5, 0)
+        assert b"\x00\x05order" in await terminal.type("AT+SBDRB")
+        writer.close()
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)

@@ -12,7 +12,7 @@ from crisiskit.errors import BusyError, CrisiskitError, StoreError, UsageError
 from crisiskit.model import CENTER, Precedence, RecordKind
 from crisiskit.step import Acknowledged, EpochOpened, Sealed, Sent
 from crisiskit.store import connect, schema
-from crisiskit.store.commit import Withdrawn
+from crisiskit.store.commit import WithdrawnError
 from crisiskit.store.store import Draft, NewPairing, Store
 from crisiskit.store.views import Views
 
@@ -99,7 +99,7 @@ def test_sealing_something_withdrawn_changes_nothing(store: Store, views: Views)
     store.keep([draft("a"), draft("b")])
     first, second = sorted(message.ref for message in views.page())
     store.cancel(first)
-    with pytest.raises(Withdrawn):
+    with pytest.raises(WithdrawnError):
         store.apply([OPENED, sealed(0, first, second)])
     assert views.tally("out") == {"cancelled": 1, "kept": 1}
     assert store.snapshot().pairings[0].send_epoch == 0

@@ -31,7 +31,7 @@ TIMING = Timing(
     session_s=2.0,
     gap_s=0.0,
     network_s=0.02,
-    quiet_s=0.02,
+    quiet_s=0.01,
 )
 
 
@@ -499,6 +499,19 @@ async def test_a_brown_out_in_the_middle_of_a_frame(tmp_path: Path) -> None:
         assert (await refused(found.link.send(b"hello"))).code is Trouble.HARDWARE
         await found.link.send(b"hello")
         assert found.gateway.received == [b"hello"]
+
+
+async def test_a_brown_out_while_idle_does_not_make_the_link_deaf(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transports.sbd_server, "HEARTBEAT_S", 0.05)
+    async with world(tmp_path) as found:
+        # As a RockBLOCK leaves the factory: it does not ring until it is told to.
+        found.played.core.receive(b"ATE1\rAT+SBDMTA=0\rAT&W0\r")
+        found.played.suffer(Fault(kind="reset", at_s=0))
+        await asyncio.sleep(0.4)
+        found.gateway.put(b"order")
+        await found.until(lambda: found.inbox.frames == [b"order"])
 
 
 async def test_a_modem_that_stays_silent_ends_the_run_with_advice(tmp_path: Path) -> None:

@@ -1,0 +1,84 @@
+"""The desk as numbered lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crisiskit.clock import wall_ms
+from crisiskit.errors import UsageError
+from crisiskit.i18n import _, notice_text
+from crisiskit.model import EVERY_KIT, Message, Precedence, RecordKind
+from crisiskit.screens.lines import age
+from crisiskit.screens.plain import SHOWN, Job, Lines
+from crisiskit.store.store import Draft
+
+
+class DeskLines(Lines):
+    """A center writes to one kit or to all."""
+
+    def jobs(self) -> dict[str, tuple[Job, str]]:
+        """See Lines; more words for the operator."""
+        more: dict[str, tuple[Job, str]] = {
+            "order": (self.order, _("give an order to a kit or to all")),
+            "sent": (self.sent, _("what was sent, with its state at each kit")),
+            "kits": (self.kits, _("the kits, and when each was last heard")),
+            "notices": (self.notices, _("alerts: what a human must look at")),
+        }
+        return super().jobs() | more
+
+    def messages(self) -> Sequence[Message]:
+        """What came in, by urgency and age."""
+        return self.views.board(0, SHOWN)
+
+    def blank(self) -> Draft:
+        """See Lines."""
+        return Draft(RecordKind.TEXT, Precedence.ROUTINE, to=self._whom())
+
+    def _whom(self) -> str:
+        names = [kit.name for kit in self.views.kits()]
+        to = self.ask(_("To which kit? {names}: ").format(names=", ".join(names))).strip()
+        if to != EVERY_KIT and to not in names and to not in self._numbers():
+            raise UsageError("kit_unknown", name=to)
+        return to
+
+    def _numbers(self) -> set[str]:
+        return {str(kit.number) for kit in self.views.kits()}
+
+    def order(self, _rest: str) -> None:
+        """Give an order; ``all`` means every kit."""
+        self.say(_("Type all for every kit."))
+        self.write(Draft(RecordKind.ORDER, Precedence.IMMEDIATE, to=self._whom()))
+
+    def confirmed(self, draft: Draft) -> bool:
+        """An order is read once more before it leaves."""
+        if draft.kind is not RecordKind.ORDER:
+            return True
+        question = _("ORDER to {to}: {text}\nGive this order? (yes/no) ")
+        answer = self.ask(question.format(to=draft.to, text=draft.text))
+        return answer.strip().lower() in ("y", "yes", "o", "oui")
+
+    def sent(self, _rest: str) -> None:
+        """What was sent."""
+        self.shown = list(self.views.page("out", 0, SHOWN))
+        self.tell_shown()
+
+    def kits(self, _rest: str) -> None:
+        """The kits."""
+        for kit in self.views.kits():
+            heard = kit.last_contact_at
+            ago = _("never heard") if heard is None else age(heard, wall_ms())
+            words = _("{number} {name}: {ago}, {unread} new, {waiting} waiting")
+            self.say(
+                words.format(
+                    number=kit.number,
+                    name=kit.name,
+                    ago=ago,
+                    unread=kit.unread,
+                    waiting=kit.waiting,
+                )
+            )
+
+    def notices(self, _rest: str) -> None:
+        """The alerts."""
+        for notice in self.views.notices():
+            self.say(f"{age(notice.at, wall_ms())} {notice.station}: {notice_text(notice)}")

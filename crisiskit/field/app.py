@@ -1,0 +1,62 @@
+"""The field screen: everything the team wrote and received, in one live list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from crisiskit.clock import wall_ms
+from crisiskit.i18n import _
+from crisiskit.model import CENTER, Message, Precedence, RecordKind
+from crisiskit.screens.app import StationApp
+from crisiskit.screens.lines import MessageRows
+from crisiskit.screens.rows import Rows
+from crisiskit.store.store import Draft
+
+
+class FieldApp(StationApp):
+    """A kit writes to its center only."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "new", _("New message")),
+        Binding("f", "form", _("Form")),
+        Binding("c", "cancel", _("Cancel it")),
+    ]
+
+    def first_rows(self) -> Rows:
+        """Both boxes, newest first."""
+        return MessageRows(self.views, wall_ms)
+
+    def keys(self) -> str:
+        """See StationApp."""
+        return _("N new   F form   Enter open   R answer   C cancel   ? help   Q quit")
+
+    def help_keys(self) -> Sequence[tuple[str, str]]:
+        """See StationApp."""
+        return (
+            ("N", _("write a message to the center")),
+            ("F", _("fill in a form: situation, medical, needs, position")),
+            ("Enter", _("open the chosen message; its author sees READ")),
+            ("R", _("answer the chosen message")),
+            ("C", _("withdraw the chosen message while it is only KEPT")),
+            ("Q", _("quit; messages that are kept stay kept")),
+        )
+
+    def _blank(self) -> Draft:
+        return Draft(RecordKind.TEXT, Precedence.ROUTINE, to=CENTER)
+
+    def action_new(self) -> None:
+        """Write to the center."""
+        self.write_text(self._blank())
+
+    def action_form(self) -> None:
+        """Fill in a form for the center."""
+        self.choose_form(self._blank())
+
+    def action_cancel(self) -> None:
+        """Withdraw the chosen message."""
+        item = self.list.chosen
+        if isinstance(item, Message) and item.box == "out":
+            self.run_worker(self._cancel(item.ref))

@@ -1,0 +1,271 @@
+"""Writing: text or a form, its urgency, and what it will cost while the words grow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.events import DescendantFocus
+from textual.screen import Screen
+from textual.widgets import Input, Label, Static, TextArea
+
+from crisiskit.clock import wall_ms
+from crisiskit.codec.forms import Choice, Flag
+from crisiskit.compose import compose_form, compose_text
+from crisiskit.errors import CrisiskitError
+from crisiskit.forms import catalog
+from crisiskit.i18n import _, explain, language, ngettext
+from crisiskit.model import Precedence, RecordKind
+from crisiskit.render import money_text, precedence_word, size_text
+from crisiskit.screens.dialogs import Choose, Help
+from crisiskit.store.store import Draft
+from crisiskit.sync.plan import Estimate
+
+Estimator = Callable[[Draft], list[Estimate]]
+_KEYS = {
+    "f1": Precedence.ROUTINE,
+    "f2": Precedence.PRIORITY,
+    "f3": Precedence.IMMEDIATE,
+    "f4": Precedence.FLASH,
+}
+LINKS_PRICED = 3
+
+
+def urgency_line(chosen: Precedence) -> str:
+    """The four words with their keys; the chosen one in brackets."""
+    words = []
+    for key, precedence in _KEYS.items():
+        word = precedence.name
+        mark = f"[{word}]" if precedence is chosen else f" {word} "
+        words.append(f"{key.upper()}{mark}")
+    return "  ".join(words) + f"   {precedence_word(chosen)}"
+
+
+def price_lines(estimates: list[Estimate]) -> str:
+    """What this message would cost alone on each link, cheapest first."""
+    if not estimates:
+        return _("No link is set up yet: the message will be kept here.")
+    lines = []
+    for one in estimates[:LINKS_PRICED]:
+        parts = [f"{one.link}: {size_text(one.frame_bytes)}"]
+        if one.credits:
+            credits = ngettext("{n} credit", "{n} credits", one.credits)
+            parts.append(credits.format(n=one.credits))
+        parts.append(money_text(one.micros) if one.micros else _("free"))
+        parts.append(_("about {n} s").format(n=max(1, round(one.seconds))))
+        lines.append(", ".join(parts))
+    return "\n".join(lines)
+
+
+class Composer(Screen[Draft | None]):
+    """What text and form share: recipient, urgency, price, send and leave."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(key, f"urgency({int(precedence)})", precedence.name, priority=True)
+            for key, precedence in _KEYS.items()
+        ),
+        Binding("ctrl+s", "send", _("Send"), priority=True),
+        Binding("escape", "leave", _("Leave"), priority=True),
+    ]
+
+    def __init__(self, template: Draft, to: str, estimator: Estimator) -> None:
+        super().__init__()
+        self.template = template
+        self.precedence = template.precedence
+        self._to = to
+        self._estimator = estimator
+
+    def compose(self) -> ComposeResult:
+        """Recipient and urgency above, price and keys below."""
+        yield Static(Content(self._to), id="to")
+        yield Static(id="urgency")
+        yield from self.compose_body()
+        yield Static(id="wrong")
+        yield Static(id="price")
+        yield Static(
+            Content(_("Ctrl+S send   F1-F4 urgency   Tab next field   Esc leave")), id="keys"
+        )
+
+    def compose_body(self) -> ComposeResult:
+        """The part that is written in."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        """Show urgency and price of the empty message."""
+        self.show()
+
+    def show(self) -> None:
+        """Urgency and price as they are now."""
+        self.query_one("#urgency", Static).update(Content(urgency_line(self.precedence)))
+        try:
+            words = price_lines(self._estimator(self.draft()))
+        except CrisiskitError:
+            words = _("The price is shown as you write.")
+        self.query_one("#price", Static).update(Content(words))
+        self.query_one("#wrong").remove_class("shown")
+
+    def draft(self) -> Draft:
+        """The message as written so far. Raises UsageError while it cannot be sent."""
+        raise NotImplementedError
+
+    def written(self) -> bool:
+        """Whether leaving would lose something."""
+        raise NotImplementedError
+
+    def action_urgency(self, value: int) -> None:
+        """Choose the precedence."""
+        self.precedence = Precedence(value)
+        self.show()
+
+    def action_send(self) -> None:
+        """Hand the message over; what is wrong is said here, and nothing is lost."""
+        try:
+            self.dismiss(self.draft())
+        except CrisiskitError as error:
+            wrong = self.query_one("#wrong", Static)
+            wrong.update(Content(explain(error)))
+            wrong.add_class("shown")
+            self.point_at(error)
+
+    def point_at(self, error: CrisiskitError) -> None:
+        """Lead to the place that is wrong."""
+
+    def action_leave(self) -> None:
+        """Leave; what was written is only thrown away when that is said."""
+        if not self.written():
+            self.dismiss(None)
+            return
+        answers = (("stay", _("Go on writing")), ("drop", _("Throw it away")))
+        self.app.push_screen(Choose(_("This message is not sent."), answers), self._left)
+
+    def _left(self, answer: str | None) -> None:
+        if answer == "drop":
+            self.dismiss(None)
+
+
+class TextComposer(Composer):
+    """A message in words."""
+
+    def compose_body(self) -> ComposeResult:
+        """The page, with the words it began with."""
+        yield TextArea(self.template.text, id="page", soft_wrap=True, show_line_numbers=False)
+
+    def on_mount(self) -> None:
+        """Write at once; nothing blinks on a battery."""
+        super().on_mount()
+        page = self.query_one(TextArea)
+        page.cursor_blink = False
+        page.focus()
+
+    def draft(self) -> Draft:
+        """See Composer."""
+        text = compose_text(self.query_one(TextArea).text)
+        return _with(self.template, self.precedence, text)
+
+    def written(self) -> bool:
+        """See Composer."""
+        return bool(self.query_one(TextArea).text.strip())
+
+    def on_text_area_changed(self) -> None:
+        """Another letter, another price."""
+        self.show()
+
+
+class FormComposer(Composer):
+    """A typed report: a line for each field, its help below."""
+
+    def __init__(self, form: str, template: Draft, to: str, estimator: Estimator) -> None:
+        super().__init__(template, to, estimator)
+        self._form = form
+        self._schema = catalog.schema(form)
+
+    def compose_body(self) -> ComposeResult:
+        """The fields."""
+        with VerticalScroll(id="fields", can_focus=False):
+            for field in self._schema.fields:
+                with Horizontal(classes="field"):
+                    star = " *" if field.required else ""
+                    yield Label(Content(field.label.say(language()) + star))
+                    yield Input(id=f"field-{field.name}", compact=True, select_on_focus=False)
+        yield Static(id="about")
+
+    def on_mount(self) -> None:
+        """Begin with the first field."""
+        super().on_mount()
+        for one in self.query(Input):
+            one.cursor_blink = False
+        self.query(Input).first().focus()
+
+    def answers(self) -> dict[str, str]:
+        """The fields that were filled."""
+        found = {}
+        for field in self._schema.fields:
+            value = self.query_one(f"#field-{field.name}", Input).value.strip()
+            if value:
+                found[field.name] = value
+        return found
+
+    def draft(self) -> Draft:
+        """See Composer."""
+        data, text = compose_form(self._form, self.answers(), wall_ms() // 60_000)
+        return _with(self.template, self.precedence, text, data)
+
+    def written(self) -> bool:
+        """See Composer."""
+        return bool(self.answers())
+
+    def point_at(self, error: CrisiskitError) -> None:
+        """The field that is wrong gets the cursor."""
+        label = str(error.values.get("field", ""))
+        for field in self._schema.fields:
+            if label in (field.name, field.label.say(language())):
+                self.query_one(f"#field-{field.name}", Input).focus()
+
+    def on_input_changed(self) -> None:
+        """Another letter, another price."""
+        self.show()
+
+    def on_input_submitted(self) -> None:
+        """Enter goes on to the next field."""
+        self.focus_next()
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Show what the field is for."""
+        name = (event.widget.id or "").removeprefix("field-")
+        for field in self._schema.fields:
+            if field.name == name:
+                self.query_one("#about", Static).update(Content(_about(field)))
+
+
+def _about(field: object) -> str:
+    """Help of a field, with the words that a choice takes."""
+    lang = language()
+    help_words = str(field.help.say(lang))  # type: ignore[attr-defined]
+    if isinstance(field, Choice):
+        return f"{help_words}\n" + " / ".join(option.say(lang) for option in field.values)
+    if isinstance(field, Flag):
+        return f"{help_words}\n" + _("yes / no")
+    return help_words
+
+
+def _with(template: Draft, precedence: Precedence, text: str, data: bytes = b"") -> Draft:
+    kind = RecordKind.FORM if data else template.kind
+    return Draft(kind, precedence, text, data, to=template.to, answers=template.answers)
+
+
+def compose_help() -> Help:
+    """The keys of both composers."""
+    return Help(
+        _("Writing"),
+        (
+            ("Ctrl+S", _("send: the message is kept at once and leaves when a link can")),
+            ("F1 F2 F3 F4", "ROUTINE  PRIORITY  IMMEDIATE  FLASH"),
+            ("Tab", _("next field")),
+            ("Esc", _("leave; you are asked before words are lost")),
+        ),
+    )

@@ -1,0 +1,26 @@
+"""What a draft would cost on each link of this installation, for screens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crisiskit.clock import wall_ms
+from crisiskit.installation import open_installation
+from crisiskit.links import link_traits
+from crisiskit.model import Record
+from crisiskit.screens.compose import Estimator
+from crisiskit.store.store import Draft
+from crisiskit.sync.plan import Estimate, estimate
+
+
+def estimator(home: Path) -> Estimator:
+    """A function from a draft to prices by link; the settings are read once."""
+    links = link_traits(home)
+    number = open_installation(home).kit_number or 1
+
+    def price(draft: Draft) -> list[Estimate]:
+        minute = wall_ms() // 60_000
+        record = Record(draft.kind, draft.precedence, minute, draft.text, draft.data)
+        return estimate(record, number, links)
+
+    return price

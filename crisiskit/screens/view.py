@@ -1,0 +1,123 @@
+"""One message: all that is known of it, and what can be done with it."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from crisiskit.i18n import _, ngettext
+from crisiskit.model import ClockQuality, Message, RecordKind, State
+from crisiskit.render import body_lines, precedence_word, size_text
+from crisiskit.screens.lines import life_word
+from crisiskit.store.views import Views
+
+KINDS = {RecordKind.TEXT: "", RecordKind.FORM: "", RecordKind.ORDER: "ORDER"}
+
+
+def when(ms: int) -> str:
+    """Date and time where the reader is; a clock gone mad gives its number."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(ms / 1000))
+    except (ValueError, OverflowError, OSError):
+        return str(ms)
+
+
+def facts(message: Message) -> str:
+    """Who, when, how urgent, how far, at what price."""
+    order = f"   {_('ORDER')}" if message.kind is RecordKind.ORDER else ""
+    exercise = f"   {_('EXERCISE EXERCISE')}" if message.exercise else ""
+    lines = [
+        f"{message.id}   {precedence_word(message.precedence)}{order}{exercise}",
+        _("{author} to {to}, written {when}").format(
+            author=message.author, to=message.to, when=when(message.written_at)
+        ),
+    ]
+    if message.received_at is not None:
+        doubt = "" if message.clock is not ClockQuality.UNKNOWN else _(" (clock not checked)")
+        lines[-1] += doubt
+        lines.append(_("came in {when}").format(when=when(message.received_at)))
+    lines.append(
+        _("{state} since {when}").format(state=life_word(message), when=when(message.state_at))
+    )
+    if message.link:
+        cost = _("   by {link}, {size}").format(
+            link=message.link, size=size_text(message.frame_bytes)
+        )
+        if message.credits:
+            credits = ngettext("{n} credit", "{n} credits", message.credits)
+            cost += ", " + credits.format(n=message.credits)
+        lines[-1] += cost
+    if message.answers:
+        lines.append(_("answers {id}").format(id=message.answers))
+    return "\n".join(lines)
+
+
+class MessageScreen(Screen[str]):
+    """A message in full. Ends with ``answer``, ``cancel`` or an empty word."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,left,backspace", "end('')", _("Back")),
+        Binding("r", "end('answer')", _("Answer")),
+        Binding("c", "end('cancel')", _("Cancel it")),
+    ]
+
+    def __init__(self, views: Views, message: Message) -> None:
+        super().__init__()
+        self._views = views
+        self.message = message
+
+    def compose(self) -> ComposeResult:
+        """Facts, body, keys."""
+        yield Static(id="facts")
+        with VerticalScroll(id="body-scroll"):
+            lines = body_lines(
+                self.message.kind,
+                self.message.data,
+                self.message.text,
+                minute=self.message.written_at // 60_000,
+            )
+            yield Static(Content("\n".join(lines)))
+        yield Static(id="keys")
+
+    def on_mount(self) -> None:
+        """The body takes the arrow keys."""
+        self.query_one("#body-scroll").focus()
+        self.show()
+
+    def reload(self) -> None:
+        """Something was committed: perhaps this message moved on."""
+        fresh = self._views.delivery(self.message.ref)
+        if fresh is not None and fresh != self.message:
+            self.message = fresh
+            self.show()
+
+    def show(self) -> None:
+        """The facts as they are now, and the keys that make sense."""
+        self.query_one("#facts", Static).update(Content(facts(self.message)))
+        keys = [_("R answer")] if self.may_answer else []
+        keys += [_("C cancel it")] if self.may_cancel else []
+        keys += [_("Up and Down read on"), _("Esc back")]
+        self.query_one("#keys", Static).update(Content("   ".join(keys)))
+
+    @property
+    def may_answer(self) -> bool:
+        """Only what came in can be answered."""
+        return self.message.box == "in"
+
+    @property
+    def may_cancel(self) -> bool:
+        """Only what was not sealed yet can be withdrawn."""
+        return self.message.box == "out" and self.message.state is State.KEPT
+
+    def action_end(self, word: str) -> None:
+        """Leave with what is to be done."""
+        if (word == "answer" and not self.may_answer) or (word == "cancel" and not self.may_cancel):
+            return
+        self.dismiss(word)
