@@ -29,6 +29,7 @@ RECOVER_TRIES = 3
 NETWORK_TRIES = 3
 SAFE_FIRMWARE = 13001  # older ones may lock out after a session without network
 LOE_S_MAX = 3600.0
+_VERDICTS = ("0", "1", "2", "3")  # of +SBDWB: taken, too late, wrong checksum, wrong size
 
 Deliver = Callable[[bytes], Awaitable[bool]]
 
@@ -371,12 +372,12 @@ class Modem:
             if answer.result is Result.READY:
                 answer = await self._line.payload(payload)
             self._memory.writing = 0
-            verdict = answer.lines[-1] if answer.lines else ""
+            verdict = next((line for line in answer.lines if line in _VERDICTS), "")
             if answer.ok and verdict == "0":
                 return
             if verdict == "3":
                 raise ModemError(ModemTrouble.TOO_LARGE, f"{len(payload)} bytes")
-        raise ModemError(ModemTrouble.REFUSED, f"{text}: {verdict or 'ERROR'}")
+        raise ModemError(ModemTrouble.REFUSED, f"{text} {verdict}".rstrip())
 
     async def _read_mt(self) -> bytes:
         for _ in range(READ_TRIES):
@@ -390,7 +391,7 @@ class Modem:
         """Clear MO (0), MT (1) or both (2)."""
         answer = await self._line.must(f"AT+SBDD{which}")
         if answer.lines != ("0",):
-            raise ModemError(ModemTrouble.REFUSED, f"AT+SBDD{which}: {answer.lines}")
+            raise ModemError(ModemTrouble.REFUSED, f"AT+SBDD{which}")
 
     def _take(self, line: str) -> None:
         if line.startswith("SBDRING"):

@@ -60,6 +60,7 @@ def _thread(home: Path, control: Future[Control], outcome: Future[None]) -> None
     async def serve() -> None:
         stop = asyncio.Event()
         control.set_result((asyncio.get_running_loop(), stop))
+        logger.info("agent_started")
         await agent.run(home, stop=stop)
 
     try:

@@ -64,4 +64,5 @@ def _show(package: str, station: Installation, plain: bool, lang: str | None) ->
     settings = load(home, links=False)
     set_language(lang or os.environ.get("CRISISKIT_LANG") or settings.language)
     with agent_inside(home, settings.log_level):
-        import_module(package).run(home, plain=plain)
+        status = import_module(package).run(home, plain=plain)
+    click.get_current_context().exit(status or 0)

@@ -33,7 +33,7 @@ TOLD_S = 6.0
 class StationApp(App[None]):
     """The base of the field screen and the desk. Reads the database, writes through a thread."""
 
-    CSS_PATH = "style.tcss"
+    CSS_PATH = Path(__file__).with_name("style.tcss")
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "answer", _("Answer")),
@@ -77,7 +77,7 @@ class StationApp(App[None]):
     def on_mount(self) -> None:
         """Follow the database; no animation, nothing that costs power when idle."""
         self.animation_level = "none"
-        self.theme = "textual-ansi"
+        self.theme = "ansi-dark"
         self.list.focus()
         self.set_interval(LOOK_S, self.look)
         self.set_interval(AGES_S, self._renew)

@@ -94,12 +94,12 @@ class RowList(ScrollView, can_focus=True):
         self.scroll_to(y=0, animate=False, immediate=True)
 
     def reload(self) -> None:
-        """Ask for the rows anew: something was committed."""
+        """Ask for the rows anew: something was committed. The first row stays the first."""
         before = self.chosen
         moved = -self._count
         self._pages.clear()
         self._count = self.rows.count()
-        if before is not None:
+        if before is not None and self.cursor:
             self.cursor = self._find(self.rows.key(before), self.cursor + moved + self._count)
         self.cursor = max(0, min(self.cursor, self._count - 1))
         self.virtual_size = Size(0, max(1, self._count))

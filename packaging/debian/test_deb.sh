@@ -48,10 +48,11 @@ cp packaging/debian/test_inside.sh "$work/test_inside.sh"
 trap 'rm -rf "$work"' EXIT
 
 say "$suite, no network, $(basename "$deb")"
-# The mounts live and die with the namespaces.
+# The mounts live and die with the namespaces. The loopback is up: the demo's devices are played.
 unshare --net --mount --pid --fork sh -eu -c '
     mount -t proc proc "$1/proc"
-    mount -t tmpfs tmpfs "$1/dev/shm" 2>/dev/null || true
+    mount -t devpts -o newinstance,ptmxmode=0666 devpts "$1/dev/pts"
+    ip link set lo up
     exec chroot "$1" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
         DEBIAN_FRONTEND=noninteractive sh /test_inside.sh
 ' sh "$work" || fail "see above"

@@ -27,15 +27,18 @@ case "$version" in
 esac
 
 # As the service runs it: its own user, its own folder, nothing else writable.
-as_service="setpriv --reuid=crisiskit --regid=crisiskit --init-groups --inh-caps=-all"
+as_service="setpriv --reuid=crisiskit --regid=crisiskit --init-groups --inh-caps=-all
+    env HOME=/nonexistent CRISISKIT_HOME=/var/lib/crisiskit"
 status=0
-$as_service env HOME=/nonexistent CRISISKIT_HOME=/var/lib/crisiskit crisiskit doctor \
-    >/tmp/doctor.log 2>&1 || status=$?
+$as_service crisiskit doctor >/tmp/doctor.log 2>&1 || status=$?
 sed 's/^/  | /' /tmp/doctor.log
 # 1 is the doctor's word for "something is wrong here": an empty Debian has no modem.
 [ "$status" -le 1 ] || fail "crisiskit doctor ended with status $status"
 ! grep -q Traceback /tmp/doctor.log || fail "crisiskit doctor broke"
 step "crisiskit doctor: status $status"
+
+$as_service crisiskit demo --plain >/tmp/demo.log 2>&1 || { cat /tmp/demo.log; fail "crisiskit demo"; }
+step "crisiskit demo --plain: $(tail -n 1 /tmp/demo.log)"
 
 damaged=$(dpkg --verify crisiskit) || true
 [ -z "$damaged" ] || fail "dpkg --verify: $damaged"

@@ -32,10 +32,14 @@ class Line:
 @asynccontextmanager
 async def attached() -> AsyncIterator[tuple[Uplink, asyncio.Queue[Line], list[str]]]:
     lines: asyncio.Queue[Line] = asyncio.Queue()
+    accepted: list[Line] = []
     rings: list[str] = []
-    server = await asyncio.start_server(
-        lambda reader, writer: lines.put_nowait(Line(reader, writer)), "127.0.0.1", 0
-    )
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.append(Line(reader, writer))
+        lines.put_nowait(accepted[-1])
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
     uplink = Uplink("127.0.0.1", server.sockets[0].getsockname()[1])
     task = asyncio.create_task(uplink.run(IMEI, lambda: rings.append("ring")))
     try:
@@ -44,6 +48,9 @@ async def attached() -> AsyncIterator[tuple[Uplink, asyncio.Queue[Line], list[st
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         server.close()
+        for line in accepted:
+            line.cut()
+        await asyncio.sleep(0.01)
 
 
 async def test_attach_session_and_ring() -> None:
