@@ -7,7 +7,7 @@ BIN = .venv/bin
 LOCALE = crisiskit/locale
 
 .DEFAULT_GOAL := help
-.PHONY: help demo env env-dev test check lint types imports bench messages lock wheels deb deb-test clean
+.PHONY: help demo env env-dev test check lint types imports bench pictures messages lock wheels deb deb-test clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ imports: env-dev ## who may import whom
 
 bench: env-dev ## measure; reads the messages in SHARED
 	@SHARED="$(SHARED)" $(BIN)/python -m benchmarks $(ARGS)
+
+pictures: env-dev ## draw the pictures of the README from the real screens
+	@$(BIN)/python docs/pictures/make.py
 
 messages: env-dev ## collect the texts to translate, renew and compile the catalogs
 	@$(BIN)/pybabel --quiet extract -F pyproject.toml --no-location --sort-output \

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def run(home: Path, *, plain: bool) -> None:
-    """Open the desk, or its line mode, on the center in ``home``; returns when it ends."""
+def run(home: Path, *, plain: bool) -> int:
+    """Open the desk, or its line mode, on the center in ``home``; its exit status."""
     from crisiskit.installation import Places
     from crisiskit.screens.estimator import estimator
 
@@ -15,7 +15,9 @@ def run(home: Path, *, plain: bool) -> None:
         from crisiskit.center.plain import DeskLines
 
         DeskLines(store, price).run()
-    else:
-        from crisiskit.center.desk import DeskApp
+        return 0
+    from crisiskit.center.desk import DeskApp
 
-        DeskApp(store, price).run()
+    app = DeskApp(store, price)
+    app.run()
+    return app.return_code or 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def run(home: Path, *, plain: bool) -> None:
-    """Open the field screen, or its line mode, on the kit in ``home``; returns when it ends."""
+def run(home: Path, *, plain: bool) -> int:
+    """Open the field screen, or its line mode, on the kit in ``home``; its exit status."""
     from crisiskit.installation import Places
     from crisiskit.screens.estimator import estimator
 
@@ -15,7 +15,9 @@ def run(home: Path, *, plain: bool) -> None:
         from crisiskit.field.plain import FieldLines
 
         FieldLines(store, price).run()
-    else:
-        from crisiskit.field.app import FieldApp
+        return 0
+    from crisiskit.field.app import FieldApp
 
-        FieldApp(store, price).run()
+    app = FieldApp(store, price)
+    app.run()
+    return app.return_code or 0

@@ -21,7 +21,7 @@ def test_every_primitive_works_here() -> None:
 def test_a_primitive_that_fails_is_named(
     monkeypatch: pytest.MonkeyPatch, name: str, check: object
 ) -> None:
-    monkeypatch.setitem(selfcheck._CHECKS, name, check)  # type: ignore[arg-type]
+    monkeypatch.setitem(selfcheck._CHECKS, name, check)
     with pytest.raises(TrustError) as refused:
         selfcheck.self_check()
     assert refused.value.code == "crypto_unusable"

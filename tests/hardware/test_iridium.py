@@ -18,12 +18,12 @@ from hardware.sim.uplink import MemoryGateway
 
 NATURE = Nature(session_s=0.02, boot_s=0.0)
 TIMING = Timing(
-    command_s=1.0,
+    command_s=1,
     probe_s=0.2,
     probe_tries=4,
-    write_s=1.0,
-    session_s=2.0,
-    gap_s=0.0,
+    write_s=1,
+    session_s=2,
+    gap_s=0,
     network_s=0.02,
     quiet_s=0.01,
 )

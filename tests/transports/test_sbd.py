@@ -10,22 +10,17 @@ import msgspec
 import pytest
 
 from hardware.iridium import Timing
+from hardware.port import open_port
 from hardware.sim.core9602 import Nature
 from hardware.sim.modem9602 import PlayedModem
 from hardware.sim.uplink import MemoryGateway, Reply
+from transports.link import LinkError, Trouble
 from transports.sbd import Sbd, SbdLink, SbdSettings
-from transports.testing import CHECKS, Check, Pair
+from transports.testing import CHECKS, Check, Inbox, Pair
 
 NATURE = Nature(session_s=0.01, boot_s=0.0)
 TIMING = Timing(
-    command_s=1.0,
-    probe_s=0.2,
-    probe_tries=4,
-    write_s=1.0,
-    session_s=2.0,
-    gap_s=0.0,
-    network_s=0.02,
-    quiet_s=0.01,
+    command_s=1, probe_s=0.2, probe_tries=4, write_s=1, session_s=2, gap_s=0, quiet_s=0.01
 )
 
 
@@ -95,3 +90,11 @@ def test_settings_and_traits() -> None:
 def test_wrong_settings_are_refused(table: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(table, SbdSettings)
+
+
+async def test_a_modem_that_another_program_holds(tmp_path: Path) -> None:
+    async with PlayedModem(tmp_path / "modem0", MemoryGateway(), NATURE) as played:
+        async with open_port(str(played.path), 19200):
+            with pytest.raises(LinkError) as caught:
+                await open_link(played.path).run(Inbox())
+        assert caught.value.code is Trouble.DEVICE_BUSY

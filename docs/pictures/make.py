@@ -1,0 +1,108 @@
+"""Draws the pictures of the README from the real screens: ``make pictures``.
+
+A kit with a few messages in every state is made in a folder that is thrown away; the field
+screen runs on it without a terminal and writes what it shows as SVG.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from crisiskit.i18n import set_language
+
+NOW_MS = 1_795_464_000_000
+MINUTE_MS = 60_000
+
+
+def main() -> None:
+    """One picture for each language, beside this file."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    for lang in ("en", "fr"):
+        set_language(lang)
+        with tempfile.TemporaryDirectory() as home:
+            asyncio.run(draw(Path(home), folder / f"field-{lang}.svg", lang))
+
+
+async def draw(home: Path, picture: Path, lang: str) -> None:
+    """Fill a store, open the field screen on it at 80x24, write the picture."""
+    from crisiskit.field.app import FieldApp
+    from crisiskit.screens import app as screens
+    from crisiskit.sync.plan import Estimate
+
+    store = fill(home, lang)
+    screens.wall_ms = sys.modules["crisiskit.field.app"].wall_ms = lambda: NOW_MS  # type: ignore[attr-defined]
+    app = FieldApp(store, lambda draft: [Estimate("satellite", 48, 1, 90_000, 20.0)])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        picture.write_text(app.export_screenshot(title="crisiskit field"), encoding="utf-8")
+
+
+def fill(home: Path, lang: str) -> Path:
+    """A store with messages in both directions and in every state."""
+    from crisiskit.compose import compose_form
+    from crisiskit.model import CENTER, Direction, Precedence, Record, RecordKind
+    from crisiskit.step import Acknowledged, Arrived, EpochHeard, EpochOpened, Sealed, Sent, Spent
+    from crisiskit.store.store import Draft, NewPairing, Store
+
+    clock = [NOW_MS - 55 * MINUTE_MS]
+    store = Store(home / "store.db", lambda: clock[0])
+    fp = b"kit-------------"
+    store.set_meta(role=b"kit", name=b"kit-7", network=b"Mayotte", own_fp=fp)
+    store.add_pairing(
+        NewPairing(7, CENTER, fp, bytes(32), bytes(16), bytes(32), bytes(32), keeps_root=False)
+    )
+    words = WORDS[lang]
+    data, text = compose_form("needs", words["needs"], clock[0] // MINUTE_MS)
+    drafts = [
+        Draft(RecordKind.TEXT, Precedence.FLASH, words["flash"]),
+        Draft(RecordKind.FORM, Precedence.PRIORITY, text, data),
+        Draft(RecordKind.TEXT, Precedence.PRIORITY, words["bridge"]),
+        Draft(RecordKind.TEXT, Precedence.ROUTINE, words["school"]),
+    ]
+    refs = []
+    for draft in drafts:
+        store.keep([draft])
+        refs.append(max(store.kept()))
+        clock[0] += 11 * MINUTE_MS
+    spent = Spent("satellite", 300, 7, 630_000)
+    store.apply([EpochOpened(1, 0, b"salt", bytes(16), bytes(32)), spent])
+    for seq, ref in enumerate(refs[:3]):
+        store.apply(
+            [
+                Sealed(1, 0, seq, b"frame", drafts[seq].precedence, bytes(32), (ref,)),
+                Sent(1, 0, seq, "satellite", 60, 2, True),
+            ]
+        )
+    order = Record(RecordKind.ORDER, Precedence.IMMEDIATE, clock[0] // MINUTE_MS, words["order"])
+    came = Arrived(
+        1, Direction.DOWN, 0, b"salt", 0, b"frame", b"", b"", "satellite", (order,), (bytes(16),)
+    )
+    store.apply([Acknowledged(1, 0, 2), EpochHeard(1, 0, b"salt", bytes(32)), came])
+    store.set_link_state("satellite", "sbd", "ready", 4, "", 0)
+    store.set_link_state("wifi", "tcp", "down", None, "no_service", 0)
+    store.close()
+    return home / "store.db"
+
+
+WORDS = {
+    "en": {
+        "flash": "Hospital roof torn off, 14 injured, landing zone clear.",
+        "bridge": "Bridge on the coast road is gone, the village is cut off.",
+        "school": "220 people in the school, water for one day.",
+        "order": "Open the school as a shelter before nightfall.",
+        "needs": {"place": "school", "urgency": "today", "people": "220"},
+    },
+    "fr": {
+        "flash": "Toit de l'hôpital arraché, 14 blessés, hélicoptère possible.",
+        "bridge": "Le pont de la route côtière est emporté, village isolé.",
+        "school": "220 personnes à l'école, de l'eau pour un jour.",
+        "order": "Ouvrez l'école comme abri avant la nuit.",
+        "needs": {"place": "école", "urgency": "aujourd’hui", "people": "220"},
+    },
+}
+
+if __name__ == "__main__":
+    main()
