@@ -7,10 +7,11 @@ BIN = .venv/bin
 LOCALE = crisiskit/locale
 
 .DEFAULT_GOAL := help
-.PHONY: help demo env env-dev test check lint types imports bench pictures messages lock wheels deb deb-test clean
+.PHONY: help demo env env-dev test check lint types imports bench bench-line pictures messages
+.PHONY: lock wheels deb deb-test clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 env:
 	@$(PYTHON) packaging/setup_env.py
@@ -32,13 +33,16 @@ lint: env-dev ## format and lint, without changing a file
 
 types: env-dev ## static types
 	@$(BIN)/mypy
-	@$(BIN)/mypy --no-explicit-package-bases packaging/setup_env.py packaging/debian/build_deb.py
+	@$(BIN)/mypy --no-explicit-package-bases packaging/*.py packaging/*/*.py
 
 imports: env-dev ## who may import whom
 	@$(BIN)/lint-imports --no-cache
 
-bench: env-dev ## measure; reads the messages in SHARED
-	@SHARED="$(SHARED)" $(BIN)/python -m benchmarks $(ARGS)
+bench: env-dev ## 500 messages of SHARED over a played satellite link: time, bytes, credits
+	@$(BIN)/python benchmarks/satellite.py "$(SHARED)" $(ARGS)
+
+bench-line: env-dev ## the same on a slow line, measured by the runner of SHARED as it measures others
+	@$(BIN)/python "$(SHARED)/bench/run_peers.py" --peers benchmarks/line_peer.py:CrisisKit $(ARGS)
 
 pictures: env-dev ## draw the pictures of the README from the real screens
 	@$(BIN)/python docs/pictures/make.py

@@ -175,7 +175,7 @@ async def test_a_withdrawal_in_the_last_moment_wins_and_the_rest_goes_on(tmp_pat
             kit.cancel(ref)
         real(changes)  # type: ignore[arg-type]
 
-    kit.apply = apply  # type: ignore[assignment,method-assign]
+    kit.apply = apply  # type: ignore[method-assign]
     async with running(kit_agent, make(center, ("wire", down))):
         await until(lambda: held(kit) == 1)
     assert raced and texts(center) == ["water"]

@@ -91,8 +91,11 @@ class Traits:
         return bool(self.credit_bytes or self.price_byte_micros)
 
     def price(self, frame_bytes: int) -> Price:
-        """The cost of one frame of so many bytes; a started credit is a whole one."""
-        credits = -(-frame_bytes // self.credit_bytes) if self.credit_bytes else 0
+        """The cost of one session with a frame of so many bytes, 0 for a mailbox check.
+
+        A started credit is a whole one, and no session is without one.
+        """
+        credits = max(1, -(-frame_bytes // self.credit_bytes)) if self.credit_bytes else 0
         micros = credits * self.price_credit_micros + frame_bytes * self.price_byte_micros
         return Price(frame_bytes, credits, micros)
 
@@ -128,7 +131,8 @@ class Receiver(Protocol):
         """A peer of a listening link can no longer be reached by that word."""
 
     def billed(self, frame_bytes: int) -> None:
-        """A session was billed that carried no frame of ours (a mailbox check)."""
+        """A session was billed of which no ``send`` will tell: a mailbox check (0 bytes), or
+        a frame whose ``send`` was cancelled and that went out all the same."""
 
 
 class Link(Protocol):

@@ -194,6 +194,10 @@ def test_more_than_255_records_are_refused() -> None:
     assert decode_content(over, BASE) == Rejected(Reject.RECORD)
 
 
+def test_a_content_too_long_for_any_frame_is_refused() -> None:
+    assert decode_content(bytes(CONTENT_BYTES_MAX + 1), BASE) == Rejected(Reject.LENGTH)
+
+
 @CALM
 @given(st.binary(max_size=80), st.none() | st.just(BASE))
 def test_any_bytes_are_a_content_or_refused(raw: bytes, base: int | None) -> None:

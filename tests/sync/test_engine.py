@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from crisiskit.codec.acks import NO_DIGEST, AckBlock, Receipt, decode_receipt, encode_receipt
-from crisiskit.codec.content import decode_content
+from crisiskit.codec.content import Content, decode_content
 from crisiskit.codec.header import FrameKind, Header, decode_header
 from crisiskit.codec.record import record_digest
+from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import ChainKey
 from crisiskit.crypto.seal import open_frame, seal
 from crisiskit.model import Direction, Precedence, Record, RecordKind
@@ -74,6 +77,21 @@ def message(n: int, text: str, precedence: Precedence = Precedence.ROUTINE) -> Q
     return Queued(n, 1, record, record_digest(KIT_FP, record))
 
 
+def header_of(frame: bytes) -> Header:
+    found = decode_header(frame)
+    assert not isinstance(found, Rejected)
+    return found[0]
+
+
+def opened(direction: Direction, frame: bytes) -> bytes:
+    """The content of a frame sealed in the first epoch under the salt of ``engine``."""
+    key = UP_KEY if direction is Direction.UP else DOWN_KEY
+    keys = ChainKey(direction, 0, key).secret().keys(b"salt")
+    content = open_frame(keys, header_of(frame), frame)
+    assert content is not None
+    return content
+
+
 def only(step: Step, kind: type[Change]) -> list[Change]:
     return [change for change in step.changes if type(change) is kind]
 
@@ -86,7 +104,7 @@ def relay(step: Step, to: Engine, s: float, peer: str = "") -> Step:
 def test_sealed_bytes_are_committed_in_the_step_that_transmits_them() -> None:
     step = engine(Direction.UP).handle(OutboxChanged((message(1, "water"),)), now(1))
     assert [type(change) for change in step.changes] == [EpochOpened, Sealed]
-    header = decode_header(step.transmits[0].frame)[0]  # type: ignore[index]
+    header = header_of(step.transmits[0].frame)
     assert (header.epoch, header.salt, header.counter) == (0, b"salt", 0)
 
 
@@ -102,7 +120,7 @@ def test_a_repeat_is_the_same_bytes_and_a_receipt_shortens_the_header() -> None:
     taken = relay(receipt, kit, 4)
     assert only(taken, Acknowledged) == [Acknowledged(1, 0, 1)]
     second = kit.handle(OutboxChanged((message(2, "food"),)), now(5))
-    assert decode_header(second.transmits[0].frame)[0].epoch is None  # type: ignore[index]
+    assert header_of(second.transmits[0].frame).epoch is None
     assert only(relay(second, center, 6), Arrived), "the center finds the epoch by itself"
 
 
@@ -111,7 +129,7 @@ def test_a_receipt_leaves_only_in_or_after_the_step_that_stores() -> None:
     flash = kit.handle(OutboxChanged((message(1, "fire", Precedence.FLASH),)), now(1))
     step = relay(flash, center, 2)
     assert only(step, Arrived) and step.transmits, "FLASH is receipted at once"
-    assert decode_header(step.transmits[0].frame)[0].kind is FrameKind.RECEIPT  # type: ignore[index]
+    assert header_of(step.transmits[0].frame).kind is FrameKind.RECEIPT
 
 
 def test_a_repeat_is_not_stored_twice_but_is_receipted_again() -> None:
@@ -159,9 +177,8 @@ def test_what_cannot_be_decoded_is_stored_receipted_and_never_called_held() -> N
     arrived = only(step, Arrived)
     assert arrived and arrived[0].undecodable and arrived[0].content  # type: ignore[union-attr]
     receipt = center.handle(Tick(), now(2.2)).transmits[0].frame
-    answered = decode_header(receipt)[0]
-    down = ChainKey(Direction.DOWN, 0, DOWN_KEY).secret().keys(b"salt")
-    block = decode_receipt(open_frame(down, answered, receipt)).blocks[0]  # type: ignore[arg-type,union-attr]
+    told = decode_receipt(opened(Direction.DOWN, receipt))
+    assert isinstance(told, Receipt) and isinstance(block := told.blocks[0], AckBlock)
     assert (block.next, block.digest) == (1, NO_DIGEST)
     taken = kit.handle(FrameReceived("link", "", receipt), now(3))
     assert only(taken, Acknowledged) == [Acknowledged(1, 0, 0, (0,))], "ARRIVED, not HELD"
@@ -173,17 +190,16 @@ def test_an_ack_rides_on_data_that_leaves_anyway() -> None:
     relay(kit.handle(OutboxChanged((message(1, "water"),)), now(1)), center, 2)
     reply = center.handle(OutboxChanged((message(2, "on its way"),)), now(2.01))
     assert len(reply.transmits) == 1
-    down = ChainKey(Direction.DOWN, 0, DOWN_KEY).secret().keys(b"salt")
-    frame = reply.transmits[0].frame
-    content = decode_content(open_frame(down, decode_header(frame)[0], frame), None)  # type: ignore[arg-type,index]
-    assert content.ack == AckBlock(0, 1, content.ack.digest, 0)  # type: ignore[union-attr]
+    content = decode_content(opened(Direction.DOWN, reply.transmits[0].frame), None)
+    assert isinstance(content, Content) and content.ack is not None
+    assert (content.ack.epoch, content.ack.next) == (0, 1)
     taken = relay(reply, kit, 3)
     assert only(taken, Acknowledged) == [Acknowledged(1, 0, 1)]
 
 
 def test_at_most_17_envelopes_are_unanswered_except_flash() -> None:
     kit = engine(Direction.UP, Traits(40))
-    queue = tuple(message(n, f"message number {n}") for n in range(30))
+    queue = tuple(message(n, f"{n * 7919 % 9973} {n * 104729}") for n in range(40))
     step = kit.handle(OutboxChanged(queue), now(1))
     seals = len(only(step, Sealed))
     while step.transmits:
@@ -217,7 +233,9 @@ def test_a_lost_part_alone_is_asked_for_and_sent_again() -> None:
 def test_a_changed_bit_anywhere_is_junk(place: int) -> None:
     kit, center = engine(Direction.UP), engine(Direction.DOWN, CENTER_FREE)
     frame = bytearray(
-        kit.handle(OutboxChanged((message(1, "water" * 9),)), now(1)).transmits[0].frame
+        kit.handle(OutboxChanged((message(1, "quartz 5713 vex 90210 jumbo"),)), now(1))
+        .transmits[0]
+        .frame
     )
     frame[place] ^= 0x10
     step = center.handle(FrameReceived("link", "", bytes(frame)), now(2))
@@ -228,12 +246,10 @@ def test_a_restart_seals_under_a_new_epoch() -> None:
     first = engine(Direction.UP, salt=b"one!")
     one = first.handle(OutboxChanged((message(1, "water"),)), now(1))
     opened = only(one, EpochOpened)[0]
-    from dataclasses import replace
-
     state = replace(pairing(Direction.UP), send_epoch=1, send_chain=opened.chain_key)  # type: ignore[union-attr]
     second = Engine(Snapshot((state,), (message(2, "food"),)), lambda n: b"two!")
     two = second.handle(LinkUp("link", FREE), now(0))
-    header = decode_header(two.transmits[0].frame)[0]  # type: ignore[index]
+    header = header_of(two.transmits[0].frame)
     assert (header.epoch, header.salt, header.counter) == (1, b"two!", 0)
     center = engine(Direction.DOWN, CENTER_FREE)
     assert only(relay(two, center, 1), Arrived) and only(relay(one, center, 2), Arrived)

@@ -73,7 +73,11 @@ def story(world: World, messages: int, crashes: int) -> dict[str, Counter[str]]:
 def _say_later(world: World, station: Station, text: str, to: str = "center") -> None:
     precedence = Precedence(world.rng.choice([0, 0, 0, 1, 2, 3]))
     at = world.rng.uniform(0, 2 * HOUR)
-    world.at(at, lambda: world.say(station, text, precedence, to))
+
+    def speak() -> None:
+        world.say(station, text, precedence, to)
+
+    world.at(at, speak)
 
 
 @pytest.mark.parametrize("seed", range(12))
