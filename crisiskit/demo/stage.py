@@ -55,7 +55,7 @@ class Stage:
         self.center = folder / "center"
         self.kit = folder / "kit"
         self._modem = folder / "modem"
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Stage:
         try:
@@ -87,12 +87,12 @@ class Stage:
             (self.center, _CENTER_LINK.format(directip=directip, mt=mt)),
             (self.kit, _KIT_LINK.format(modem=self._modem)),
         ):
-            with Places.of(home).settings.open("a", encoding="utf-8") as file:
-                file.write(table)
+            self.add_link(home, table)
         self.start("center", "run", "--home", str(self.center))
         self.start(
             *("simulate", "gateway", "--modem-port", str(modems)),
             *("--center", f"127.0.0.1:{directip}", "--mt-port", str(mt)),
+            *("--spool", str(self.folder / "spool")),
         )
         self.start(
             *("simulate", "modem", "--model", "9602", "--port", str(self._modem)),
@@ -103,16 +103,31 @@ class Stage:
 
     def start(self, *words: str) -> None:
         """Run a command of ours beside this process; its output goes to a file."""
-        with (self.folder / f"{words[0]}-{words[1]}.log").open("ab") as log:
-            self._processes.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "crisiskit", *words],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-                )
+        with (self.folder / f"{words[0]}.log").open("ab") as log:
+            self._processes[words] = subprocess.Popen(
+                [sys.executable, "-m", "crisiskit", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
             )
+
+    def kill_and_restart(self, name: str) -> None:
+        """Kill -9 the command that begins with these words and start it again: a drill."""
+        words = next(words for words in self._processes if " ".join(words).startswith(name))
+        process = self._processes[words]
+        process.kill()
+        process.wait()
+        self.start(*words)
+
+    def add_link(self, home: Path, table: str) -> None:
+        """One more ``[[link]]`` table; it counts from the next start of that station."""
+        with Places.of(home).settings.open("a", encoding="utf-8") as file:
+            file.write(table)
+
+    def free_port(self) -> int:
+        """A port of the loopback address that nobody listens on now."""
+        return _free_ports(1)[0]
 
     def await_true(self, ready: Callable[[], bool]) -> None:
         """Wait for something to be there. Raises CrisiskitError ``demo_failed``."""
@@ -125,7 +140,7 @@ class Stage:
 
     def check(self) -> None:
         """Raises CrisiskitError ``demo_failed`` if one of the commands has ended."""
-        if any(process.poll() is not None for process in self._processes):
+        if any(process.poll() is not None for process in self._processes.values()):
             raise CrisiskitError("demo_failed", detail=self._last_words())
 
     def _center_listens(self) -> bool:
@@ -139,9 +154,9 @@ class Stage:
         return lines[-1] if lines else ""
 
     def _end(self) -> None:
-        for process in reversed(self._processes):
+        for process in self._processes.values():
             process.terminate()
-        for process in self._processes:
+        for process in self._processes.values():
             try:
                 process.wait(5)
             except subprocess.TimeoutExpired:

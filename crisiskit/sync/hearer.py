@@ -188,7 +188,7 @@ class Hearer:
         associated = associated_data(header)
         if isinstance(content, Rejected):
             return Opened([*changes, *self._unreadable(heard, seq, frame, data, link, content)])
-        if data[0] & 1 and (heard.base_minute is None or seq == 0):
+        if seq == 0:
             heard.base_minute = content.records[0].minute
         digests = tuple(record_digest(self._author_fp, record) for record in content.records)
         heard.ahead[seq] = envelope_leaf(associated, digests)

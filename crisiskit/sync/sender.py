@@ -87,7 +87,10 @@ class Outgoing:
 
 @dataclass(slots=True)
 class _Life:
-    """The epoch of this process life. ``base_minute`` is that of envelope 0."""
+    """The epoch of this process life.
+
+    ``base_minute`` is that of envelope 0; ``based`` once the far end is known to have it.
+    """
 
     keys: EpochKeys
     next_seq: int = 0
@@ -293,7 +296,7 @@ class Sender:
 
     def take_block(self, block: AckBlock | PartRequest, now_s: float) -> list[Change]:
         """What an authenticated ack block or request for parts changes (section 7)."""
-        number = resolve_epoch(block.epoch, self._chain.epoch)
+        number = _whole_epoch(block, self._chain.epoch)
         epoch = self._epochs.get(number)
         if epoch is None:
             return []
@@ -309,7 +312,7 @@ class Sender:
         if block.next and proved and epoch.digests[block.next - 1][:4] != block.digest:
             return self._fork(epoch, number)
         if life is not None and life.keys.epoch == number:
-            life.based = life.based or block.seen >= 0
+            life.based = life.based or block.next >= 1
             if block.next and not proved:
                 self._life = None
         return self._settle(number, block, proved, now_s)
@@ -361,6 +364,12 @@ class Sender:
             return
         one.parts_left = list(request.missing)
         one.due_s = now_s
+
+
+def _whole_epoch(block: AckBlock | PartRequest, newest: int) -> int:
+    if isinstance(block, AckBlock) and block.wide:
+        return block.epoch
+    return resolve_epoch(block.epoch, newest)
 
 
 def _header(frame: bytes) -> Header:

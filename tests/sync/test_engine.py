@@ -253,3 +253,27 @@ def test_a_restart_seals_under_a_new_epoch() -> None:
     assert (header.epoch, header.salt, header.counter) == (1, b"two!", 0)
     center = engine(Direction.DOWN, CENTER_FREE)
     assert only(relay(two, center, 1), Arrived) and only(relay(one, center, 2), Arrived)
+
+
+def test_minutes_are_short_only_once_the_first_envelope_is_stored() -> None:
+    """A clock set right after envelope 0 was lost must not shift later minutes by 45 days."""
+    kit, center = engine(Direction.UP, Traits(60)), engine(Direction.DOWN, CENTER_FREE)
+    early = Record(RecordKind.TEXT, Precedence.ROUTINE, 10, "quartz 1")
+    late = [
+        Record(RecordKind.TEXT, Precedence.ROUTINE, MINUTE + n, f"vex {n} jumbo") for n in (1, 2)
+    ]
+    queue = [Queued(n, 1, r, record_digest(KIT_FP, r)) for n, r in enumerate((early, *late))]
+    lost = kit.handle(OutboxChanged((queue[0],)), now(1))
+    second = kit.handle(FrameSent(lost.transmits[0]), now(1))
+    second = kit.handle(OutboxChanged((queue[1],)), now(1))
+    relay(second, center, 2)
+    kit.handle(FrameSent(second.transmits[0]), now(2))
+    relay(center.handle(Tick(), now(2.1)), kit, 3)
+    third = kit.handle(OutboxChanged((queue[2],)), now(4))
+    sealed_later = [t for t in third.transmits if header_of(t.frame).counter == 2]
+    while not sealed_later:
+        third = kit.handle(FrameSent(third.transmits[0]), now(4.1))
+        sealed_later = [t for t in third.transmits if header_of(t.frame).counter == 2]
+    arrived = center.handle(FrameReceived("link", "", sealed_later[0].frame), now(5))
+    (change,) = only(arrived, Arrived)
+    assert isinstance(change, Arrived) and change.records[0].minute == MINUTE + 2
