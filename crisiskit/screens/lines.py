@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
 from crisiskit.i18n import _, notice_text
 from crisiskit.model import Kit, Message, Notice, Precedence, State
 from crisiskit.render import age_text, one_line, state_word
-from crisiskit.screens.rows import PAGE_ROWS, Cells
+from crisiskit.screens.rows import PAGE_ROWS, Cells, fit
 from crisiskit.store.views import Views
 
 SIGNS = {
@@ -24,7 +24,7 @@ SIGNS = {
     State.CANCELLED: "×",
     State.REFUSED: "!",
 }
-_WAY, _URGENCY, _ID, _STATE, _AGE, _NAME = 2, 10, 10, 12, 9, 12
+_WAY, _URGENCY, _ID, _STATE, _AGE, _NAME = 3, 10, 10, 12, 7, 12
 Clock = Callable[[], int]
 
 
@@ -64,29 +64,30 @@ class MessageRows:
 
     def head(self, width: int) -> str:
         """The words above the columns."""
-        cells = [("", _WAY), (_("URGENCY"), _URGENCY), (_("ID"), _ID), (_("STATE"), _STATE)]
+        cells: list[tuple[str, int]] = [("", _WAY), (_("URGENCY"), _URGENCY), (_("ID"), _ID), (_("STATE"), _STATE)]
         if self._named:
             cells.append((_("WITH"), _NAME))
         cells += [(_("AGE"), _AGE), (_("MESSAGE"), width)]
-        return set_cell_size("".join(set_cell_size(text, size) for text, size in cells), width)
+        return fit("".join(fit(text, size) for text, size in cells), width)
 
     def cells(self, item: Message, width: int) -> Cells:
         """One message as one line."""
         new = item.box == "in" and item.state is State.HELD
         mark = "strong" if new else "quiet" if item.state is State.READ else ""
         urgent = item.precedence >= Precedence.IMMEDIATE
-        way = "> " if item.box == "out" else "< "
+        way = ">" if item.box == "out" else "<"
+        call = "!" if new and urgent else " "
         when = item.received_at if item.received_at is not None else item.written_at
         name = item.to if item.box == "out" else item.author
         front = [
-            (way, mark),
-            (set_cell_size(item.precedence.name, _URGENCY), "alarm" if urgent else mark),
-            (set_cell_size(item.id, _ID), mark),
-            (set_cell_size(life_word(item), _STATE), mark),
+            (f"{call}{way} ", "alarm" if urgent else mark),
+            (fit(item.precedence.name, _URGENCY), "alarm" if urgent else mark),
+            (fit(item.id, _ID), mark),
+            (fit(life_word(item), _STATE), mark),
         ]
         if self._named:
-            front.append((set_cell_size(name, _NAME - 1) + " ", mark))
-        front.append((set_cell_size(age(when, self._clock()), _AGE), mark))
+            front.append((f"{fit(name, _NAME - 1)} ", mark))
+        front.append((fit(age(when, self._clock()), _AGE), mark))
         room = max(1, width - sum(cell_len(text) for text, _mark in front))
         line = one_line(item.kind, item.data, item.text, width=room)
         return [*front, (line, mark)]
@@ -128,7 +129,7 @@ class KitRows:
         """The words above the columns."""
         cells = [(_("NO"), 6), (_("KIT"), 20), (_("LAST HEARD"), 16), (_("BY"), 14)]
         cells += [(_("NEW"), 8), (_("WAITING"), 10)]
-        return set_cell_size("".join(set_cell_size(text, size) for text, size in cells), width)
+        return fit("".join(fit(text, size) for text, size in cells), width)
 
     def cells(self, item: Kit, width: int) -> Cells:
         """One kit as one line."""
@@ -137,7 +138,7 @@ class KitRows:
         cells = [(str(item.number), 6), (item.name, 19), ("", 1), (ago, 16), (item.last_link, 14)]
         cells += [(str(item.unread or "-"), 8), (str(item.waiting or "-"), 10)]
         mark = "quiet" if heard is None else "strong" if item.unread else ""
-        return [(set_cell_size(text, size), mark) for text, size in cells]
+        return [(fit(text, size), mark) for text, size in cells]
 
 
 class NoticeRows:
@@ -162,10 +163,10 @@ class NoticeRows:
 
     def head(self, width: int) -> str:
         """The words above the columns."""
-        return set_cell_size(f"{_('AGE'):{_AGE}}{_('NOTICE')}", width)
+        return fit(fit(_("AGE"), _AGE) + _("NOTICE"), width)
 
     def cells(self, item: Notice, width: int) -> Cells:
         """One notice as one line."""
         who = f"{item.station}: " if item.station else ""
-        ago = set_cell_size(age(item.at, self._clock()), _AGE)
+        ago = fit(age(item.at, self._clock()), _AGE)
         return [(ago, ""), (who + notice_text(item), "strong")]

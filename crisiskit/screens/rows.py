@@ -14,10 +14,22 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from crisiskit.errors import CrisiskitError
+from crisiskit.i18n import explain
+
 PAGE_ROWS = 128
 PAGES_KEPT = 4
 
 Cells = Sequence[tuple[str, str]]
+
+
+def fit(text: str, width: int) -> str:
+    """``text`` in exactly ``width`` cells; what is cut ends in a sign that says so."""
+    if width <= 0:
+        return ""
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    return set_cell_size(set_cell_size(text, width - 1).rstrip() + "…", width)
 
 
 class Rows(Protocol):
@@ -180,10 +192,13 @@ class RowList(ScrollView, can_focus=True):
         """One line of the window."""
         width = self.size.width
         place = y + self.scroll_offset.y
-        item = self.item(place)
+        words = self.rows.empty if place == 0 and not self._count else ""
+        try:
+            item = self.item(place)
+        except CrisiskitError as error:
+            item, words = None, explain(error)
         if item is None:
-            words = self.rows.empty if place == 0 and not self._count else ""
-            return Strip([Segment(set_cell_size(words, width), self.rich_style)], width)
+            return Strip([Segment(fit(words, width), self.rich_style)], width)
         chosen = place == self.cursor
         base = self.get_component_rich_style("rows--chosen") if chosen else self.rich_style
         segments = []
@@ -193,7 +208,7 @@ class RowList(ScrollView, can_focus=True):
             if mark:
                 style = base + self.get_component_rich_style(f"rows--{mark}", partial=True)
             if cell_len(text) > room:
-                text = set_cell_size(text, room)
+                text = fit(text, room)
             room -= cell_len(text)
             segments.append(Segment(text, style))
         return Strip([*segments, Segment(" " * room, base)], width)
