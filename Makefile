@@ -42,7 +42,8 @@ bench: env-dev ## 500 messages of SHARED over a played satellite link: time, byt
 	@$(BIN)/python benchmarks/satellite.py "$(SHARED)" $(ARGS)
 
 bench-line: env-dev ## the same on a slow line, measured by the runner of SHARED as it measures others
-	@$(BIN)/python "$(SHARED)/bench/run_peers.py" --peers benchmarks/line_peer.py:CrisisKit $(ARGS)
+	@$(BIN)/python "$(SHARED)/bench/run_peers.py" --peers benchmarks/line_peer.py:CrisisKit \
+		--messages "$(SHARED)/data/crisis_messages.csv.zst" $(ARGS)
 
 pictures: env-dev ## draw the pictures of the README from the real screens
 	@$(BIN)/python docs/pictures/make.py

@@ -102,6 +102,7 @@ class Agent:
     async def run(self, until_idle: bool, stop: asyncio.Event) -> None:
         """Serve all links until stopped or idle."""
         self._store.forget_links([link.name for link in self._links])
+        self._store.prune()
         self._start_engine()
         async with asyncio.TaskGroup() as group:
             self._group = group

@@ -31,6 +31,9 @@ from crisiskit.store.connect import explained, open_writer, transaction
 
 BALLAST_BYTES = 8 * 1024 * 1024
 TWINS_MAX = 256
+DAY_MS = 86_400_000
+PARTS_MS = 7 * DAY_MS
+HELD_ENVELOPES_MS = 30 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +284,21 @@ class Store:
             ).fetchone()
             return row is not None
 
+    def prune(self) -> None:
+        """Drop what no promise needs any more: parts of a week ago, envelopes held for a month.
+
+        An epoch's envelopes go together, since their digests are a chain. Records stay.
+        """
+        now = self._wall()
+        with explained(self.path), transaction(self._db) as db:
+            db.execute("DELETE FROM part WHERE at < ?", (now - PARTS_MS,))
+            db.execute(
+                "DELETE FROM envelope WHERE (pairing, epoch) IN (SELECT pairing, epoch"
+                " FROM envelope GROUP BY pairing, epoch"
+                " HAVING count(*) = count(held_at) AND max(held_at) < ?)",
+                (now - HELD_ENVELOPES_MS,),
+            )
+
     # -- room ------------------------------------------------------------------------------
 
     @property
@@ -289,7 +307,7 @@ class Store:
 
     def lay_ballast(self) -> None:
         """Set room aside that only FLASH traffic on a full disk may use."""
-        if not self._ballast.exists():
+        if not self._ballast.exists() or self._ballast.stat().st_size < BALLAST_BYTES:
             with self._ballast.open("wb") as file:
                 for _ in range(BALLAST_BYTES // 65_536):
                     file.write(bytes(65_536))

@@ -10,7 +10,7 @@ import pytest
 
 from crisiskit.errors import BusyError, CrisiskitError, StoreError, UsageError
 from crisiskit.model import CENTER, Precedence, RecordKind
-from crisiskit.step import Acknowledged, EpochOpened, Sealed, Sent
+from crisiskit.step import Acknowledged, EpochOpened, PartArrived, Sealed, Sent
 from crisiskit.store import connect, schema
 from crisiskit.store.commit import WithdrawnError
 from crisiskit.store.store import Draft, NewPairing, Store
@@ -169,3 +169,31 @@ def test_an_id_is_found_by_its_beginning(store: Store, views: Views) -> None:
     assert views.find(code[:3])[0].id == code
     with pytest.raises(UsageError, match="message_unknown"):
         views.find("####")
+
+
+def test_pruning_keeps_records_and_whatever_awaits_a_receipt(tmp_path: Path) -> None:
+    day = 86_400_000
+    clock = [1_790_000_000_000]
+    store = Store(tmp_path / "old.db", lambda: clock[0])
+    store.set_meta(role=b"kit", name=b"kit-1", own_fp=FP)
+    store.add_pairing(
+        NewPairing(1, CENTER, FP, bytes(32), bytes(16), bytes(32), bytes(32), keeps_root=False)
+    )
+    store.keep([draft("held long ago"), draft("never held")])
+    first, second = store.kept()
+    later = EpochOpened(1, 1, b"salt", bytes(16), bytes(32))
+    store.apply([OPENED, sealed(0, first), Acknowledged(1, 0, 1), later])
+    store.apply([Sealed(1, 1, 0, b"frame", Precedence.ROUTINE, bytes(32), (second,))])
+    store.apply([PartArrived(1, 0, b"salt", 5, 0, 3, b"part")])
+    clock[0] += 6 * day
+    store.prune()
+    assert len(store.snapshot().pairings[0].parts) == 1
+    clock[0] += 30 * day
+    store.prune()
+    (pairing,) = store.snapshot().pairings
+    assert not pairing.parts and [e.epoch for e in pairing.outstanding] == [1]
+    assert store._db.execute("SELECT count(*) FROM envelope").fetchone() == (1,)
+    views = Views(store.path)
+    assert views.count() == 2
+    views.close()
+    store.close()
