@@ -44,7 +44,8 @@ __all__ = ["Agent", "AgentLock", "run"]
 log = logging.getLogger(__name__)
 
 WATCH_S = 0.25
-SHOW_STATE_S = 1.0
+SHOW_PHASE_S = 1.0
+SHOW_SIGNAL_S = 15.0
 REOPEN_MIN_S = 1.0
 REOPEN_MAX_S = 300.0
 STORE_RETRY_S = 5.0
@@ -68,11 +69,20 @@ async def run(home: Path, until_idle: bool = False, stop: asyncio.Event | None =
 
 @dataclass(slots=True)
 class _Shown:
-    """What the link bar shows of a link, and what it should show next."""
+    """What a link is, and what the link bar shows of it: each showing is a commit."""
 
     state: LinkState
-    written: bool = False
-    written_s: float = -SHOW_STATE_S
+    written: LinkState | None = None
+    written_s: float = 0.0
+
+    def due(self, now_s: float) -> bool:
+        """Whether it is time to show a change: a phase soon, bars of signal now and then."""
+        old, new = self.written, self.state
+        if old is None:
+            return True
+        if (old.phase, old.reason) != (new.phase, new.reason):
+            return now_s - self.written_s >= SHOW_PHASE_S
+        return old != new and now_s - self.written_s >= SHOW_SIGNAL_S
 
 
 class Agent:
@@ -214,7 +224,7 @@ class Agent:
 
     def _link_state(self, link: ConfiguredLink, state: LinkState) -> None:
         shown = self._shown[link.name]
-        shown.state, shown.written = state, False
+        shown.state = state
         up = state.phase in _UP
         if up and link.name not in self._up:
             self._up.add(link.name)
@@ -233,8 +243,8 @@ class Agent:
         for link in self._links:
             shown = self._shown[link.name]
             if last:
-                shown.state, shown.written = LinkState(Phase.DOWN), False
-            if shown.written or (now_s - shown.written_s < SHOW_STATE_S and not last):
+                shown.state = LinkState(Phase.DOWN)
+            elif not shown.due(now_s):
                 continue
             state = shown.state
             try:
@@ -243,7 +253,7 @@ class Agent:
                 )
             except (StoreError, BusyError) as error:
                 log.debug("link_state_not_shown code=%s", error.code)
-            shown.written, shown.written_s = True, now_s
+            shown.written, shown.written_s = state, now_s
 
     # -- time and outbox -------------------------------------------------------------------
 

@@ -8,12 +8,14 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from crisiskit.clock import wall_ms
-from crisiskit.i18n import _, ngettext
-from crisiskit.model import EVERY_KIT, Kit, Message, Precedence, RecordKind
+from crisiskit.i18n import _, ngettext, notice_text
+from crisiskit.model import EVERY_KIT, Kit, Message, Notice, Precedence, RecordKind
+from crisiskit.render import precedence_word
 from crisiskit.screens.app import StationApp
-from crisiskit.screens.dialogs import Choose
+from crisiskit.screens.dialogs import Choose, Words, excerpt
 from crisiskit.screens.lines import BoardRows, KitRows, MessageRows, NoticeRows
 from crisiskit.screens.rows import RowList, Rows
+from crisiskit.screens.view import when
 from crisiskit.store.store import Draft
 
 
@@ -21,12 +23,12 @@ class DeskApp(StationApp):
     """A center writes to one kit or to all of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("i", "show('in')", _("In")),
-        Binding("s", "show('sent')", _("Sent")),
-        Binding("k", "show('kits')", _("Kits")),
-        Binding("a", "show('notices')", _("Alerts")),
-        Binding("n", "new", _("New message")),
-        Binding("o", "order", _("Order")),
+        Binding("i", "show('in')"),
+        Binding("s", "show('sent')"),
+        Binding("k", "show('kits')"),
+        Binding("a", "show('notices')"),
+        Binding("n", "new"),
+        Binding("o", "order"),
     ]
 
     def first_rows(self) -> Rows:
@@ -63,11 +65,14 @@ class DeskApp(StationApp):
         self._renew()
 
     async def on_row_list_opened(self, event: RowList.Opened) -> None:
-        """A message opens; a kit is written to."""
+        """A message opens, an alert too; a kit is written to."""
         if isinstance(event.item, Message):
             self.open_message(event.item)
         elif isinstance(event.item, Kit):
             self.write_text(Draft(RecordKind.TEXT, Precedence.ROUTINE, to=event.item.name))
+        elif isinstance(event.item, Notice):
+            words = f"{when(event.item.at)}  {event.item.station}"
+            self.push_screen(Words(words, notice_text(event.item)))
 
     def action_new(self) -> None:
         """Write to one kit."""
@@ -104,20 +109,14 @@ class DeskApp(StationApp):
             return _("ORDER to {to}").format(to=to)
         return super().words_to(draft)
 
-    def _written(self, draft: Draft | None) -> None:
+    async def keep(self, draft: Draft) -> bool:
         """An order is read once more before it leaves."""
-        if draft is None or draft.kind is not RecordKind.ORDER:
-            super()._written(draft)
-            return
-        count = len(self.views.kits()) if draft.to == EVERY_KIT else 1
-        whom = ngettext("{n} kit", "{n} kits", count).format(n=count)
-        question = f"{self.words_to(draft)} ({whom})   {draft.precedence.name}\n\n{draft.text}"
-        answers = (("give", _("Give this order")), ("back", _("Go back and change it")))
-
-        def decided(answer: str | None) -> None:
-            if answer == "give":
-                super(DeskApp, self)._written(draft)
-            else:
-                self.write_text(draft)
-
-        self.push_screen(Choose(question, answers), decided)
+        if draft.kind is RecordKind.ORDER:
+            count = len(self.views.kits()) if draft.to == EVERY_KIT else 1
+            whom = ngettext("{n} kit", "{n} kits", count).format(n=count)
+            head = f"{self.words_to(draft)} ({whom})   {precedence_word(draft.precedence)}"
+            answers = (("give", _("Give this order")), ("back", _("Go back and change it")))
+            question = f"{head}\n\n{excerpt(draft.text)}"
+            if await self.push_screen_wait(Choose(question, answers)) != "give":
+                return False
+        return await super().keep(draft)

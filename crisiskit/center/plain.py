@@ -36,7 +36,7 @@ class DeskLines(Lines):
 
     def _whom(self) -> str:
         names = [kit.name for kit in self.views.kits()]
-        to = self.ask(_("To which kit? {names}: ").format(names=", ".join(names))).strip()
+        to = self.ask_or_drop(_("To which kit? {names}: ").format(names=", ".join(names)))
         if to != EVERY_KIT and to not in names and to not in self._numbers():
             raise UsageError("kit_unknown", name=to)
         return to
@@ -54,8 +54,7 @@ class DeskLines(Lines):
         if draft.kind is not RecordKind.ORDER:
             return True
         question = _("ORDER to {to}: {text}\nGive this order? (yes/no) ")
-        answer = self.ask(question.format(to=draft.to, text=draft.text))
-        return answer.strip().lower() in ("y", "yes", "o", "oui")
+        return self.agreed(question.format(to=draft.to, text=draft.text))
 
     def sent(self, _rest: str) -> None:
         """What was sent."""

@@ -20,9 +20,9 @@ class FieldApp(StationApp):
     """A kit writes to its center only."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", _("New message")),
-        Binding("f", "form", _("Form")),
-        Binding("c", "cancel", _("Cancel it")),
+        Binding("n", "new"),
+        Binding("f", "form"),
+        Binding("c", "cancel"),
     ]
 
     def first_rows(self) -> Rows:

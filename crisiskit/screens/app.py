@@ -16,9 +16,16 @@ from crisiskit.errors import CrisiskitError
 from crisiskit.forms import catalog
 from crisiskit.i18n import _, explain, language, ngettext
 from crisiskit.model import Message, Precedence, RecordKind, State
-from crisiskit.screens.compose import Composer, Estimator, FormComposer, TextComposer
-from crisiskit.screens.dialogs import Choose, Help
-from crisiskit.screens.linkbar import LinkBar
+from crisiskit.screens.bar import Bar
+from crisiskit.screens.compose import (
+    Composer,
+    Estimator,
+    FormComposer,
+    TextComposer,
+    price_lines,
+)
+from crisiskit.screens.dialogs import Choose, key_help
+from crisiskit.screens.linkbar import LinkBar, down_links
 from crisiskit.screens.rows import RowList, Rows
 from crisiskit.screens.view import MessageScreen
 from crisiskit.screens.writer import Writer
@@ -28,6 +35,7 @@ from crisiskit.store.views import Views
 LOOK_S = 0.25
 AGES_S = 20.0
 TOLD_S = 6.0
+ARRIVALS_SEEN = 64
 
 
 class StationApp(App[None]):
@@ -36,10 +44,10 @@ class StationApp(App[None]):
     CSS_PATH = Path(__file__).with_name("style.tcss")
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "answer", _("Answer")),
-        Binding("question_mark,f1", "help", _("Help")),
-        Binding("q", "leave", _("Quit")),
-        Binding("ctrl+q,ctrl+c", "leave", _("Quit"), priority=True, show=False),
+        Binding("r", "answer"),
+        Binding("question_mark,f1", "help"),
+        Binding("q", "leave"),
+        Binding("ctrl+q,ctrl+c", "leave", priority=True),
     ]
 
     def __init__(self, store: Path, estimator: Estimator) -> None:
@@ -48,6 +56,7 @@ class StationApp(App[None]):
         self.writer = Writer(store)
         self.estimator = estimator
         self._version = -1
+        self._newest = 0
 
     # -- parts that differ -----------------------------------------------------------------
 
@@ -67,12 +76,12 @@ class StationApp(App[None]):
 
     def compose(self) -> ComposeResult:
         """Head, list, links, keys."""
-        yield Static(id="head")
+        yield Bar(id="head")
         yield Static(id="columns")
         yield RowList(self.first_rows(), id="list")
         yield Static(id="told")
         yield LinkBar(id="links")
-        yield Static(Content(self.keys()), id="keys")
+        yield Bar(self.keys(), id="keys")
 
     def on_mount(self) -> None:
         """Follow the database; no animation, nothing that costs power when idle."""
@@ -82,6 +91,7 @@ class StationApp(App[None]):
         self.set_interval(LOOK_S, self.look)
         self.set_interval(AGES_S, self._renew)
         self._version = self.views.data_version()
+        self._arrived()
         self._renew()
 
     @property
@@ -98,12 +108,32 @@ class StationApp(App[None]):
         if version != self._version:
             self._version = version
             self._renew()
+            self._call()
+
+    def _arrived(self) -> Sequence[Message]:
+        """What came in since the last look, as far as nobody opened it."""
+        latest = self.views.page("in", 0, ARRIVALS_SEEN)
+        before, self._newest = self._newest, max([self._newest, *(one.ref for one in latest)])
+        return [one for one in latest if one.ref > before and one.state is State.HELD]
+
+    def _call(self) -> None:
+        """One bell and one sentence when something urgent came in."""
+        try:
+            urgent = [one for one in self._arrived() if one.precedence >= Precedence.IMMEDIATE]
+        except CrisiskitError as error:
+            self.tell(explain(error))
+            return
+        if urgent:
+            top = max(urgent, key=lambda one: one.precedence)
+            self.bell()
+            words = _("{precedence} from {name}: {id}")
+            self.tell(words.format(precedence=top.precedence.name, name=top.author, id=top.id))
 
     def _renew(self) -> None:
         try:
             self.list.reload()
             main = self.screen_stack[0]
-            main.query_one("#head", Static).update(Content(self.head()))
+            main.query_one("#head", Bar).show(self.who(), self.counts())
             width = max(20, self.size.width - 2)
             main.query_one("#columns", Static).update(Content(self.list.rows.head(width)))
             main.query_one(LinkBar).show(self.views.links(wall_ms()))
@@ -117,15 +147,16 @@ class StationApp(App[None]):
         if self._version >= 0:
             self._renew()
 
-    def head(self) -> str:
-        """Who we are, and what waits."""
-        exercise = _("EXERCISE  ") if self.views.exercise else ""
+    def who(self) -> str:
+        """Who we are."""
+        exercise = f"{_('EXERCISE')}  " if self.views.exercise else ""
+        return f"{exercise}{self.views.own_name} ({self.views.network})"
+
+    def counts(self) -> str:
+        """What waits, and what nobody opened."""
         waiting, unread = self.views.waiting(), self.views.unread()
-        counts = [
-            ngettext("{n} waiting", "{n} waiting", waiting).format(n=waiting),
-            ngettext("{n} new", "{n} new", unread).format(n=unread),
-        ]
-        return f"{exercise}{self.views.own_name} ({self.views.network})   " + "   ".join(counts)
+        out = ngettext("{n} waiting", "{n} waiting", waiting).format(n=waiting)
+        return out + "   " + ngettext("{n} new", "{n} new", unread).format(n=unread)
 
     def tell(self, words: str) -> None:
         """A sentence above the link bar, for a while."""
@@ -168,29 +199,15 @@ class StationApp(App[None]):
 
     # -- writing ---------------------------------------------------------------------------
 
-    def write(self, composer: Composer) -> None:
-        """Open a page; what is written there is kept."""
-        self.push_screen(composer, self._written)
-
-    def _written(self, draft: Draft | None) -> None:
-        if draft is not None:
-            self.run_worker(self._keep(draft))
-
-    async def _keep(self, draft: Draft) -> None:
-        try:
-            ids = await self.writer.keep([draft])
-        except CrisiskitError as error:
-            self.bell()
-            self.tell(explain(error))
-            self._write_again(draft)
-            return
+    async def keep(self, draft: Draft) -> bool:
+        """Make it durable; False when the person wants to change it. Raises CrisiskitError."""
+        ids = await self.writer.keep([draft])
         self.tell(_("{id} is kept. It leaves as soon as a link can take it.").format(id=ids[0]))
+        return True
 
-    def _write_again(self, draft: Draft) -> None:
-        """It could not be kept: put the words back before the eyes that wrote them."""
-        if draft.kind is RecordKind.FORM:
-            return
-        self.write_text(draft)
+    def price(self, draft: Draft) -> str:
+        """What it costs on each link, and which of them are down now."""
+        return price_lines(self.estimator(draft), down_links(self.views.links(wall_ms())))
 
     def words_to(self, draft: Draft) -> str:
         """The line that says to whom."""
@@ -200,7 +217,7 @@ class StationApp(App[None]):
 
     def write_text(self, draft: Draft) -> None:
         """A page for a text."""
-        self.write(TextComposer(draft, self.words_to(draft), self.estimator))
+        self.push_screen(TextComposer(draft, self.words_to(draft), self.price, self.keep))
 
     def choose_form(self, draft: Draft) -> None:
         """Which form? Then its page."""
@@ -208,10 +225,8 @@ class StationApp(App[None]):
 
         def chosen(name: str | None) -> None:
             if name is not None:
-                title = dict(forms)[name]
-                self.write(
-                    FormComposer(name, draft, f"{title}: {self.words_to(draft)}", self.estimator)
-                )
+                words = f"{dict(forms)[name]}: {self.words_to(draft)}"
+                self.push_screen(FormComposer(name, draft, words, self.price, self.keep))
 
         self.push_screen(Choose(_("Which form?"), forms), chosen)
 
@@ -230,11 +245,15 @@ class StationApp(App[None]):
 
     def action_help(self) -> None:
         """All keys."""
-        self.push_screen(Help(_("Keys"), self.help_keys()))
+        self.push_screen(key_help(_("Keys"), self.help_keys()))
 
     def action_leave(self) -> None:
-        """End the screen; what was kept stays kept."""
-        self.exit()
+        """End the screen; what was kept stays kept, and no words are lost unasked."""
+        pages = [one for one in self.screen_stack if isinstance(one, Composer) and one.written()]
+        if not pages:
+            self.exit()
+        elif self.screen is pages[-1]:
+            pages[-1].action_leave()
 
     def on_unmount(self) -> None:
         """Close the database."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -21,11 +21,14 @@ from crisiskit.forms import catalog
 from crisiskit.i18n import _, explain, language, ngettext
 from crisiskit.model import Precedence, RecordKind
 from crisiskit.render import money_text, precedence_word, size_text
-from crisiskit.screens.dialogs import Choose, Help
+from crisiskit.screens.bar import Bar
+from crisiskit.screens.dialogs import Choose
 from crisiskit.store.store import Draft
 from crisiskit.sync.plan import Estimate
 
 Estimator = Callable[[Draft], list[Estimate]]
+Price = Callable[[Draft], str]
+Keep = Callable[[Draft], Awaitable[bool]]
 _KEYS = {
     "f1": Precedence.ROUTINE,
     "f2": Precedence.PRIORITY,
@@ -45,8 +48,8 @@ def urgency_line(chosen: Precedence) -> str:
     return "  ".join(words) + f"   {precedence_word(chosen)}"
 
 
-def price_lines(estimates: list[Estimate]) -> str:
-    """What this message would cost alone on each link, cheapest first."""
+def price_lines(estimates: list[Estimate], down: Collection[str] = ()) -> str:
+    """What this message would cost alone on each link, cheapest first; ``down`` are names."""
     if not estimates:
         return _("No link is set up yet: the message will be kept here.")
     lines = []
@@ -57,28 +60,36 @@ def price_lines(estimates: list[Estimate]) -> str:
             parts.append(credits.format(n=one.credits))
         parts.append(money_text(one.micros) if one.micros else _("free"))
         parts.append(_("about {n} s").format(n=max(1, round(one.seconds))))
+        if one.link in down:
+            parts.append(_("DOWN now"))
         lines.append(", ".join(parts))
     return "\n".join(lines)
 
 
-class Composer(Screen[Draft | None]):
-    """What text and form share: recipient, urgency, price, send and leave."""
+class Composer(Screen[None]):
+    """What text and form share: recipient, urgency, price, send and leave.
+
+    It closes only when ``keep`` has said that the message is durable, or when the person
+    says that the words may go.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
-            Binding(key, f"urgency({int(precedence)})", precedence.name, priority=True)
+            Binding(key, f"urgency({int(precedence)})", priority=True)
             for key, precedence in _KEYS.items()
         ),
-        Binding("ctrl+s", "send", _("Send"), priority=True),
-        Binding("escape", "leave", _("Leave"), priority=True),
+        Binding("ctrl+s", "send", priority=True),
+        Binding("escape", "leave", priority=True),
     ]
 
-    def __init__(self, template: Draft, to: str, estimator: Estimator) -> None:
+    def __init__(self, template: Draft, to: str, price: Price, keep: Keep) -> None:
         super().__init__()
         self.template = template
         self.precedence = template.precedence
         self._to = to
-        self._estimator = estimator
+        self._price = price
+        self._keep = keep
+        self._sending = False
 
     def compose(self) -> ComposeResult:
         """Recipient and urgency above, price and keys below."""
@@ -87,9 +98,11 @@ class Composer(Screen[Draft | None]):
         yield from self.compose_body()
         yield Static(id="wrong")
         yield Static(id="price")
-        yield Static(
-            Content(_("Ctrl+S send   F1-F4 urgency   Tab next field   Esc leave")), id="keys"
-        )
+        yield Bar(self.keys(), id="keys")
+
+    def keys(self) -> str:
+        """The key line; 78 columns."""
+        return _("Ctrl+S send   F1-F4 urgency   Esc leave")
 
     def compose_body(self) -> ComposeResult:
         """The part that is written in."""
@@ -103,7 +116,7 @@ class Composer(Screen[Draft | None]):
         """Urgency and price as they are now."""
         self.query_one("#urgency", Static).update(Content(urgency_line(self.precedence)))
         try:
-            words = price_lines(self._estimator(self.draft()))
+            words = self._price(self.draft())
         except CrisiskitError:
             words = _("The price is shown as you write.")
         self.query_one("#price", Static).update(Content(words))
@@ -124,13 +137,24 @@ class Composer(Screen[Draft | None]):
 
     def action_send(self) -> None:
         """Hand the message over; what is wrong is said here, and nothing is lost."""
+        if not self._sending:
+            self._sending = True
+            self.run_worker(self._send())
+
+    async def _send(self) -> None:
         try:
-            self.dismiss(self.draft())
+            kept = await self._keep(self.draft())
         except CrisiskitError as error:
             wrong = self.query_one("#wrong", Static)
             wrong.update(Content(explain(error)))
             wrong.add_class("shown")
+            self.app.bell()
             self.point_at(error)
+        else:
+            if kept:
+                self.dismiss(None)
+        finally:
+            self._sending = False
 
     def point_at(self, error: CrisiskitError) -> None:
         """Lead to the place that is wrong."""
@@ -179,8 +203,8 @@ class TextComposer(Composer):
 class FormComposer(Composer):
     """A typed report: a line for each field, its help below."""
 
-    def __init__(self, form: str, template: Draft, to: str, estimator: Estimator) -> None:
-        super().__init__(template, to, estimator)
+    def __init__(self, form: str, template: Draft, to: str, price: Price, keep: Keep) -> None:
+        super().__init__(template, to, price, keep)
         self._form = form
         self._schema = catalog.schema(form)
 
@@ -200,6 +224,10 @@ class FormComposer(Composer):
         for one in self.query(Input):
             one.cursor_blink = False
         self.query(Input).first().focus()
+
+    def keys(self) -> str:
+        """See Composer."""
+        return _("Ctrl+S send   F1-F4 urgency   Tab next field   Esc leave")
 
     def answers(self) -> dict[str, str]:
         """The fields that were filled."""
@@ -256,16 +284,3 @@ def _about(field: object) -> str:
 def _with(template: Draft, precedence: Precedence, text: str, data: bytes = b"") -> Draft:
     kind = RecordKind.FORM if data else template.kind
     return Draft(kind, precedence, text, data, to=template.to, answers=template.answers)
-
-
-def compose_help() -> Help:
-    """The keys of both composers."""
-    return Help(
-        _("Writing"),
-        (
-            ("Ctrl+S", _("send: the message is kept at once and leaves when a link can")),
-            ("F1 F2 F3 F4", "ROUTINE  PRIORITY  IMMEDIATE  FLASH"),
-            ("Tab", _("next field")),
-            ("Esc", _("leave; you are asked before words are lost")),
-        ),
-    )

@@ -19,7 +19,7 @@ from crisiskit.i18n import _
 class Choose(ModalScreen[str | None]):
     """One of several answers; Esc takes none. ``options`` are (answer, words)."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "none", _("Back"))]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "none")]
 
     def __init__(self, question: str, options: Sequence[tuple[str, str]]) -> None:
         super().__init__()
@@ -51,27 +51,38 @@ class Choose(ModalScreen[str | None]):
         self.dismiss(None)
 
 
-class Help(ModalScreen[None]):
-    """All keys of the screen below, in words."""
+class Words(ModalScreen[None]):
+    """Something to read."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,f1,q", "dismiss", _("Back"))
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,f1,q,enter", "dismiss")]
 
-    def __init__(self, title: str, keys: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, title: str, *paragraphs: str) -> None:
         super().__init__()
         self._title = title
-        self._keys = keys
+        self._paragraphs = paragraphs
 
     def compose(self) -> ComposeResult:
-        """One line for each key, then what the states mean."""
-        wide = max(len(key) for key, _words in self._keys) + 2
-        lines = [f"{key:{wide}}{words}" for key, words in self._keys]
-        with VerticalScroll(classes="dialog help"):
+        """The title, the paragraphs, and how to get away."""
+        with VerticalScroll(classes="dialog"):
             yield Static(Content(self._title), classes="question")
-            yield Static(Content("\n".join(lines)))
-            yield Static(Content(state_help()), classes="states")
-            yield Static(Content(_("Esc closes this help.")), classes="hint")
+            for words in self._paragraphs:
+                yield Static(Content(words), classes="paragraph")
+            yield Static(Content(_("Esc closes this.")), classes="hint")
+
+
+def key_help(title: str, keys: Sequence[tuple[str, str]]) -> Words:
+    """All keys of a screen, a line for each, then what the states mean."""
+    wide = max(len(key) for key, _words in keys) + 2
+    return Words(title, "\n".join(f"{key:{wide}}{words}" for key, words in keys), state_help())
+
+
+def excerpt(text: str, lines: int = 8, width: int = 72) -> str:
+    """The beginning of a long text, and how much more there is."""
+    most = lines * width
+    shown = "\n".join(text.split("\n")[:lines])[:most]
+    if len(shown) == len(text):
+        return text
+    return shown + _("… and {n} more characters").format(n=len(text) - len(shown))
 
 
 def state_help() -> str:

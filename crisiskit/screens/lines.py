@@ -64,11 +64,11 @@ class MessageRows:
 
     def head(self, width: int) -> str:
         """The words above the columns."""
-        cells: list[tuple[str, int]] = [("", _WAY), (_("URGENCY"), _URGENCY), (_("ID"), _ID), (_("STATE"), _STATE)]
+        cells = [("", _WAY), (_("URGENCY"), _URGENCY), (_("ID"), _ID), (_("STATE"), _STATE)]
         if self._named:
             cells.append((_("WITH"), _NAME))
-        cells += [(_("AGE"), _AGE), (_("MESSAGE"), width)]
-        return fit("".join(fit(text, size) for text, size in cells), width)
+        cells.append((_("AGE"), _AGE))
+        return fit("".join(fit(text, size) for text, size in cells) + _("MESSAGE"), width)
 
     def cells(self, item: Message, width: int) -> Cells:
         """One message as one line."""

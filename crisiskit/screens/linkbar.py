@@ -25,6 +25,16 @@ def phase_word(link: LinkView) -> str:
     return f"{word}, {trouble_word(link.reason)}" if link.reason else word
 
 
+def down_links(links: list[LinkView]) -> set[str]:
+    """The names of those that take nothing right now."""
+    return {link.name for link in links if link.phase == Phase.DOWN}
+
+
+def no_link_words() -> str:
+    """What to say where there is none."""
+    return _("No link is set up: messages are kept here. See crisiskit links.")
+
+
 def link_words(link: LinkView) -> str:
     """One link as one short text: name, state, signal, spending of today."""
     parts = [f"{link.name}: {phase_word(link)}"]
@@ -53,5 +63,4 @@ class LinkBar(Static):
             lines[-1] += _("   and {n} more, {up} of them up").format(
                 n=len(links) - self.LINES, up=up
             )
-        none = _("No link is set up: messages are kept here. See crisiskit links.")
-        self.update(Content("\n".join(lines) or none))
+        self.update(Content("\n".join(lines) or no_link_words()))

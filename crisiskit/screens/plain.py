@@ -4,26 +4,49 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
 from crisiskit.clock import wall_ms
-from crisiskit.codec.forms import Choice
-from crisiskit.compose import compose_form, compose_text, parse_precedence
-from crisiskit.errors import CrisiskitError
+from crisiskit.codec.forms import AnyField, Choice
+from crisiskit.compose import clean_text, compose_form, compose_text, parse_precedence
+from crisiskit.errors import CrisiskitError, StoreError, UsageError
 from crisiskit.forms import catalog
-from crisiskit.i18n import _, explain, language
+from crisiskit.forms.answers import AnswerError, parse_answer
+from crisiskit.i18n import N_, _, explain, language
 from crisiskit.model import Message, Precedence, RecordKind
 from crisiskit.render import body_lines, one_line
 from crisiskit.screens.compose import Estimator, price_lines
 from crisiskit.screens.lines import age, life_word
-from crisiskit.screens.linkbar import link_words
+from crisiskit.screens.linkbar import down_links, link_words, no_link_words
 from crisiskit.screens.view import facts
 from crisiskit.store.store import Draft, Store
 from crisiskit.store.views import Views
 
 SHOWN = 15
+YES = ("y", "yes", "o", "oui")
+# The words are understood in English everywhere, and in the reader's language.
+WORDS = {
+    "list": N_("list"),
+    "open": N_("open"),
+    "new": N_("new"),
+    "form": N_("form"),
+    "answer": N_("answer"),
+    "cancel": N_("cancel"),
+    "links": N_("links"),
+    "help": N_("help"),
+    "quit": N_("quit"),
+    "order": N_("order"),
+    "sent": N_("sent"),
+    "kits": N_("kits"),
+    "notices": N_("alerts"),
+}
 Job = Callable[[str], None]
+
+
+class DropError(Exception):
+    """The person gives up what is being written."""
 
 
 class LeaveError(Exception):
@@ -50,18 +73,21 @@ class Lines:
         """Each word with its job and what it is for."""
         return {
             "list": (self.list, _("list the messages")),
-            "open": (self.open, _("open N: read message number N of the list")),
+            "open": (self.open, _("with a number: read that message of the list")),
             "new": (self.new, _("write a message")),
             "form": (self.form, _("fill in a form")),
-            "answer": (self.answer, _("answer N")),
-            "cancel": (self.cancel, _("cancel N, while it is only KEPT")),
+            "answer": (self.answer, _("with a number: answer that message")),
+            "cancel": (self.cancel, _("with a number: withdraw it while it is only KEPT")),
             "links": (self.links, _("the links and what they cost today")),
             "help": (self.help, _("these words")),
             "quit": (self.quit, _("leave")),
         }
 
     def run(self) -> None:
-        """Until the person leaves or the input ends."""
+        """Until the person leaves or the input ends. No byte of either side can break it."""
+        for stream in (self._read, self._write):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="replace")
         name, network = self.views.own_name, self.views.network
         self.say(_("crisiskit, {name} ({network}).").format(name=name, network=network))
         if self.views.exercise:
@@ -71,8 +97,8 @@ class Lines:
         try:
             while True:
                 self._one(self.ask("> "))
-        except LeaveError:
-            return
+        except (LeaveError, KeyboardInterrupt):
+            self.say("")
         finally:
             self.store.close()
             self.views.close()
@@ -81,14 +107,18 @@ class Lines:
         word, _blank, rest = line.strip().partition(" ")
         if not word:
             return
-        found = [name for name in self.jobs() if name.startswith(word.lower())]
+        jobs = self.jobs()
+        known = {_(WORDS[name]): name for name in jobs} | {name: name for name in jobs}
+        found = [known[one] for one in known if one.startswith(word.lower())]
         if not found:
             self.say(_("No such word: {word}. Type help.").format(word=word))
             return
         try:
-            self.jobs()[found[0]][0](rest.strip())
+            jobs[found[0]][0](rest.strip())
         except CrisiskitError as error:
             self.say(explain(error))
+        except DropError:
+            self.say(_("Not sent."))
 
     # -- talking ---------------------------------------------------------------------------
 
@@ -103,6 +133,13 @@ class Lines:
         if not line:
             raise LeaveError
         return line.rstrip("\n")
+
+    def ask_or_drop(self, question: str) -> str:
+        """A line from the person, without blanks around it. A dot alone raises DropError."""
+        line = self.ask(question).strip()
+        if line == ".":
+            raise DropError
+        return line
 
     # -- jobs ------------------------------------------------------------------------------
 
@@ -157,20 +194,21 @@ class Lines:
 
     def write(self, template: Draft) -> None:
         """Ask for text and urgency, name the price, keep it."""
-        self.say(_("Write the message; an empty line ends it."))
+        self.say(_("Write the message; an empty line ends it, a dot alone gives up."))
         lines = []
-        while line := self.ask(""):
+        while line := self.ask_or_drop(""):
             lines.append(line)
-        self._keep(template, compose_text("\n".join(lines)), b"")
+        self._keep(template, compose_text("\n".join(lines)))
 
     def form(self, name: str) -> None:
         """Fill in a form, question by question."""
         names = catalog.names()
         if name not in names:
             self.say(_("Which form? {names}").format(names=", ".join(names)))
-            name = self.ask("> ").strip()
+            name = self.ask_or_drop("> ")
         schema = catalog.schema(name)
         template = self.blank()
+        self.say(_("An empty line skips a question; a dot alone gives up."))
         answers = {}
         for field in schema.fields:
             label = field.label.say(language())
@@ -178,23 +216,55 @@ class Lines:
             if isinstance(field, Choice):
                 options = " / ".join(option.say(language()) for option in field.values)
                 words = f" ({options})"
-            value = self.ask(f"{label}{words}: ").strip()
-            if value:
+            if value := self._value(field, f"{label}{words}: "):
                 answers[field.name] = value
         data, text = compose_form(name, answers, wall_ms() // 60_000)
         self._keep(template, text, data)
 
-    def _keep(self, template: Draft, text: str, data: bytes) -> None:
-        urgency = self.ask(_("Urgency (ROUTINE, PRIORITY, IMMEDIATE, FLASH): ")).strip()
-        precedence = parse_precedence(urgency) if urgency else template.precedence
+    def _value(self, field: AnyField, question: str) -> str:
+        """What was typed for one field, asked again until it can be understood."""
+        while True:
+            value = clean_text(self.ask_or_drop(question))
+            try:
+                if value:
+                    parse_answer(field, value, wall_ms() // 60_000)
+                elif field.required:
+                    raise AnswerError(_("an answer is needed"))
+                return value
+            except AnswerError as error:
+                label = field.label.say(language())
+                self.say(explain(UsageError("form_field", label=label, why=error)))
+
+    def _urgency(self, usual: Precedence) -> Precedence:
+        question = _("Urgency (ROUTINE, PRIORITY, IMMEDIATE, FLASH), else {usual}: ")
+        while True:
+            word = self.ask_or_drop(question.format(usual=usual.name))
+            try:
+                return parse_precedence(word) if word else usual
+            except UsageError as error:
+                self.say(explain(error))
+
+    def _keep(self, template: Draft, text: str, data: bytes = b"") -> None:
+        precedence = self._urgency(template.precedence)
         kind = RecordKind.FORM if data else template.kind
         draft = Draft(kind, precedence, text, data, to=template.to, answers=template.answers)
-        self.say(price_lines(self.estimator(draft)))
-        if not self.confirmed(draft):
-            self.say(_("Not sent."))
-            return
-        code = self.store.keep([draft])[0]
-        self.say(_("{id} is kept. It leaves as soon as a link can take it.").format(id=code))
+        self.say(price_lines(self.estimator(draft), down_links(self.views.links(wall_ms()))))
+        while self.confirmed(draft):
+            try:
+                code = self.store.keep([draft])[0]
+            except StoreError as error:
+                self.say(explain(error))
+                if not self.agreed(_("Your words are still here. Try again? (yes/no) ")):
+                    break
+            else:
+                words = _("{id} is kept. It leaves as soon as a link can take it.")
+                self.say(words.format(id=code))
+                return
+        self.say(_("Not sent."))
+
+    def agreed(self, question: str) -> bool:
+        """Whether the person says yes."""
+        return self.ask(question).strip().lower() in YES
 
     def confirmed(self, draft: Draft) -> bool:
         """Whether it may leave."""
@@ -203,9 +273,13 @@ class Lines:
     def answer(self, number: str) -> None:
         """Answer a message that came in."""
         message = self.chosen(number)
-        if message is not None and message.box == "in":
-            kind = RecordKind.TEXT
-            self.write(Draft(kind, Precedence.ROUTINE, to=message.author, answers=message.id))
+        if message is None:
+            return
+        if message.box != "in":
+            self.say(_("You wrote this one yourself: there is nobody to answer."))
+            return
+        kind = RecordKind.TEXT
+        self.write(Draft(kind, Precedence.ROUTINE, to=message.author, answers=message.id))
 
     def cancel(self, number: str) -> None:
         """Withdraw a message."""
@@ -216,13 +290,16 @@ class Lines:
 
     def links(self, _rest: str) -> None:
         """The links."""
-        for link in self.views.links(wall_ms()):
+        links = self.views.links(wall_ms())
+        for link in links:
             self.say(link_words(link))
+        if not links:
+            self.say(no_link_words())
 
     def help(self, _rest: str) -> None:
         """The words."""
         for word, (_job, words) in self.jobs().items():
-            self.say(f"{word}: {words}")
+            self.say(f"{_(WORDS[word])}: {words}")
 
     def quit(self, _rest: str) -> None:
         """Leave."""

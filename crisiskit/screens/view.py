@@ -15,10 +15,9 @@ from textual.widgets import Static
 from crisiskit.i18n import _, ngettext
 from crisiskit.model import ClockQuality, Message, RecordKind, State
 from crisiskit.render import body_lines, precedence_word, size_text
+from crisiskit.screens.bar import Bar
 from crisiskit.screens.lines import life_word
 from crisiskit.store.views import Views
-
-KINDS = {RecordKind.TEXT: "", RecordKind.FORM: "", RecordKind.ORDER: "ORDER"}
 
 
 def when(ms: int) -> str:
@@ -63,9 +62,9 @@ class MessageScreen(Screen[str]):
     """A message in full. Ends with ``answer``, ``cancel`` or an empty word."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,left,backspace", "end('')", _("Back")),
-        Binding("r", "end('answer')", _("Answer")),
-        Binding("c", "end('cancel')", _("Cancel it")),
+        Binding("escape,q,left,backspace", "end('')"),
+        Binding("r", "end('answer')"),
+        Binding("c", "end('cancel')"),
     ]
 
     def __init__(self, views: Views, message: Message) -> None:
@@ -84,7 +83,7 @@ class MessageScreen(Screen[str]):
                 minute=self.message.written_at // 60_000,
             )
             yield Static(Content("\n".join(lines)))
-        yield Static(id="keys")
+        yield Bar(id="keys")
 
     def on_mount(self) -> None:
         """The body takes the arrow keys."""
@@ -104,7 +103,7 @@ class MessageScreen(Screen[str]):
         keys = [_("R answer")] if self.may_answer else []
         keys += [_("C cancel it")] if self.may_cancel else []
         keys += [_("Up and Down read on"), _("Esc back")]
-        self.query_one("#keys", Static).update(Content("   ".join(keys)))
+        self.query_one("#keys", Bar).show("   ".join(keys))
 
     @property
     def may_answer(self) -> bool:

@@ -1,15 +1,17 @@
 """Draws the pictures of the README from the real screens: ``make pictures``.
 
-A kit with a few messages in every state is made in a folder that is thrown away; the field
-screen runs on it without a terminal and writes what it shows as SVG.
+A kit with a few messages in every state and a center with two kits are made in folders that
+are thrown away; the screens run on them without a terminal and write what they show as SVG.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from crisiskit.i18n import set_language
 
@@ -18,26 +20,34 @@ MINUTE_MS = 60_000
 
 
 def main() -> None:
-    """One picture for each language, beside this file."""
+    """The field screen in both languages and the desk in English, beside this file."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
-    for lang in ("en", "fr"):
+    for name, lang in (("field", "en"), ("field", "fr"), ("desk", "en")):
         set_language(lang)
         with tempfile.TemporaryDirectory() as home:
-            asyncio.run(draw(Path(home), folder / f"field-{lang}.svg", lang))
+            asyncio.run(draw(name, Path(home), folder / f"{name}-{lang}.svg", lang))
 
 
-async def draw(home: Path, picture: Path, lang: str) -> None:
-    """Fill a store, open the field screen on it at 80x24, write the picture."""
+async def draw(name: str, home: Path, picture: Path, lang: str) -> None:
+    """Fill a store, open a screen on it at 80x24, write the picture."""
+    from crisiskit.center.desk import DeskApp
     from crisiskit.field.app import FieldApp
-    from crisiskit.screens import app as screens
     from crisiskit.sync.plan import Estimate
 
-    store = fill(home, lang)
-    screens.wall_ms = sys.modules["crisiskit.field.app"].wall_ms = lambda: NOW_MS  # type: ignore[attr-defined]
-    app = FieldApp(store, lambda draft: [Estimate("satellite", 48, 1, 90_000, 20.0)])
+    for module in ("screens.app", "field.app", "center.desk"):
+        vars(sys.modules[f"crisiskit.{module}"])["wall_ms"] = lambda: NOW_MS
+    kind, store = (FieldApp, fill) if name == "field" else (DeskApp, fill_center)
+    app = kind(store(home, lang), lambda draft: [Estimate("satellite", 48, 1, 90_000, 20.0)])
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        picture.write_text(app.export_screenshot(title="crisiskit field"), encoding="utf-8")
+        drawn = app.export_screenshot(title=f"crisiskit {name}")
+        picture.write_text(offline(drawn), encoding="utf-8")
+
+
+def offline(drawn: str) -> str:
+    """The picture without the fonts and comments that point to a network."""
+    drawn = re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)
+    return re.sub(r"<!--.*?-->\s*", "", drawn, flags=re.DOTALL)
 
 
 def fill(home: Path, lang: str) -> Path:
@@ -87,7 +97,53 @@ def fill(home: Path, lang: str) -> Path:
     return home / "store.db"
 
 
-WORDS = {
+def fill_center(home: Path, lang: str) -> Path:
+    """The store of a center: two kits, what came in from them, and an order to one."""
+    from crisiskit.compose import compose_form
+    from crisiskit.model import Direction, Precedence, Record, RecordKind
+    from crisiskit.step import Arrived, EpochHeard, Spent
+    from crisiskit.store.store import Draft, NewPairing, Store
+
+    clock = [NOW_MS - 55 * MINUTE_MS]
+    store = Store(home / "store.db", lambda: clock[0])
+    own = b"center----------"
+    store.set_meta(role=b"center", name=b"center", network=b"Mayotte", own_fp=own)
+    for number in (7, 12):
+        fp = b"kit-%02d----------" % number
+        store.add_pairing(
+            NewPairing(
+                number, f"kit-{number}", fp, bytes(32), own, bytes(32), bytes(32), keeps_root=True
+            )
+        )
+    words = WORDS[lang]
+    data, text = compose_form("needs", words["needs"], clock[0] // MINUTE_MS)
+    came = [
+        (2, RecordKind.TEXT, Precedence.ROUTINE, words["school"], b""),
+        (1, RecordKind.FORM, Precedence.PRIORITY, text, data),
+        (1, RecordKind.TEXT, Precedence.FLASH, words["flash"], b""),
+        (2, RecordKind.TEXT, Precedence.PRIORITY, words["bridge"], b""),
+    ]
+    for pairing in (1, 2):
+        store.apply([EpochHeard(pairing, 0, b"salt", bytes(32))])
+    for seq, (pairing, kind, precedence, body, head) in enumerate(came):
+        record = Record(kind, precedence, clock[0] // MINUTE_MS, body, head)
+        digest = bytes([40 * seq + 11]) * 16
+        up = Direction.UP
+        arrived = Arrived(
+            pairing, up, 0, b"salt", seq, b"frame", b"", b"", "gateway", (record,), (digest,)
+        )
+        store.apply([arrived])
+        clock[0] += 11 * MINUTE_MS
+    store.mark_read(1)
+    store.keep([Draft(RecordKind.ORDER, Precedence.IMMEDIATE, words["order"], to="kit-7")])
+    store.apply([Spent("gateway", 180, 4, 360_000)])
+    store.set_link_state("gateway", "sbd-server", "ready", None, "", 0)
+    store.set_link_state("lan", "tcp-listen", "ready", None, "", 0)
+    store.close()
+    return home / "store.db"
+
+
+WORDS: dict[str, dict[str, Any]] = {
     "en": {
         "flash": "Hospital roof torn off, 14 injured, landing zone clear.",
         "bridge": "Bridge on the coast road is gone, the village is cut off.",
