@@ -16,7 +16,7 @@ from crisiskit.step import (
     Snapshot,
 )
 
-HEARD_EPOCHS_KEPT = 64
+HEARD_EPOCHS_KEPT = 1024
 
 
 def snapshot(db: sqlite3.Connection) -> Snapshot:

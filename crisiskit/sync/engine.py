@@ -56,6 +56,8 @@ from transports.link import Traits
 
 CLOCK_DOUBT_S = 600
 CONTACT_S = 10.0
+EPOCH_BYTES = 6
+RECEIPT_BYTES = 24  # header, time and tag of a receipt, with room to spare
 NEVER = float("inf")
 
 
@@ -336,17 +338,22 @@ class Engine:
         for one in sender.due(now.mono_s):
             if (one.precedence >= Precedence.IMMEDIATE) is not urgent:
                 continue
-            lane = choose(lanes, one.precedence, now.mono_s, one.timeouts)
+            size = len(one.frame) + EPOCH_BYTES
+            able = [lane for lane in lanes if lane.carries(size)]
+            lane = choose(able, one.precedence, now.mono_s, one.unanswered)
             if lane is not None and not _leave_to_rest(one, lane, now):
                 return [], self._transmit(station, one, lane)
         head = sender.outbox.head()
         if head is None or (head >= Precedence.IMMEDIATE) is not urgent or not sender.may_seal():
             return None
-        lane = choose(lanes, head, now.mono_s, {})
-        if lane is None:
-            return None
-        changes, one = sender.seal_next(lane, station.hearer.riding_block(now.mono_s))
-        return changes, self._transmit(station, one, lane)
+        able = list(lanes)
+        while (lane := choose(able, head, now.mono_s, {})) is not None:
+            batch = sender.outbox.batch(lane.content_bytes_max)
+            if batch:
+                changes, one = sender.seal(batch, lane, station.hearer.riding_block(now.mono_s))
+                return changes, self._transmit(station, one, lane)
+            able.remove(lane)
+        return None
 
     def _transmit(self, station: Station, one: Outgoing, lane: Lane) -> Transmit:
         frame, carries = station.sender.frame_for(one, lane)
@@ -363,7 +370,8 @@ class Engine:
         lane = choose(back or lanes, Precedence.ROUTINE, now.mono_s, {})
         if lane is None:
             return None
-        blocks = station.hearer.due_blocks(now.mono_s)
+        room = lane.traits.mtu_bytes - RECEIPT_BYTES
+        blocks = station.hearer.due_blocks(now.mono_s, room)
         receipt = Receipt(now.wall_ms // 1000 % 2**32, blocks)
         changes, frame, carries = station.sender.seal_receipt(receipt)
         return changes, Transmit(lane.link, lane.peer, frame, carries)

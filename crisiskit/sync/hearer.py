@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from crisiskit.codec.acks import NO_DIGEST, AckBlock, PartRequest, ack_block
+from crisiskit.codec.acks import NO_DIGEST, AckBlock, PartRequest, ack_block, encode_block
 from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf
 from crisiskit.codec.content import Content, decode_content
 from crisiskit.codec.header import Header, associated_data
@@ -36,6 +36,7 @@ ENOUGH_FOR_RECEIPT = 8
 REPEAT_FREE_S = 2.0
 REPEAT_METERED_S = 3600.0
 IMMEDIATE_DELAY_S = 60.0
+RIDER_BYTES_MAX = 24
 UNPROVED = b""
 _Name = tuple[int, bytes]
 
@@ -92,6 +93,8 @@ class Hearer:
         }
         self._heard: dict[_Name, Heard] = {}
         for h in state.heard:
+            if not self._reachable(h.epoch):
+                continue
             keys = self._secret(h.epoch).keys(h.salt)
             self._heard[h.epoch, h.salt] = Heard(
                 keys, h.digest, h.next_seq, h.base_minute, dict(h.ahead)
@@ -116,6 +119,10 @@ class Hearer:
             self._ahead = self._ahead.forward(self._ahead.epoch + 1)
         return self._secrets[epoch]
 
+    def _reachable(self, epoch: int) -> bool:
+        """Whether its secret is kept or can still be derived."""
+        return epoch in self._secrets or epoch >= self._ahead.epoch
+
     def _keys(self, header: Header) -> list[EpochKeys]:
         """The keys that may open a frame, likeliest first; none for an epoch out of reach."""
         if header.epoch is None or header.salt is None:
@@ -123,8 +130,7 @@ class Hearer:
         known = self._heard.get((header.epoch, header.salt))
         if known is not None:
             return [known.keys]
-        reachable = header.epoch in self._secrets or header.epoch >= self._ahead.epoch
-        if not reachable or header.epoch > self._highest() + EPOCHS_AHEAD:
+        if not self._reachable(header.epoch) or header.epoch > self._highest() + EPOCHS_AHEAD:
             return []
         return [self._secret(header.epoch).keys(header.salt)]
 
@@ -317,27 +323,42 @@ class Hearer:
         return min([*times, *self._parts_due.values()], default=None)
 
     def riding_block(self, now_s: float) -> AckBlock | None:
-        """The one ack block worth carrying along with data, if any."""
+        """The one ack block worth carrying along with data, if any; a long one goes alone."""
         riders = [h for h in self._heard.values() if h.due_s is not None or h.rides]
         if not riders:
             return None
         heard = max(riders, key=lambda h: h.keys.epoch)
+        block = self._block(heard)
+        if len(encode_block(block)) > RIDER_BYTES_MAX:
+            return None
         self._receipted(heard, now_s)
-        return self._block(heard)
+        return block
 
-    def due_blocks(self, now_s: float) -> tuple[AckBlock | PartRequest, ...]:
-        """What a receipt that leaves now should say: all that is due or soon due."""
+    def due_blocks(self, now_s: float, room_bytes: int) -> tuple[AckBlock | PartRequest, ...]:
+        """What a receipt that leaves now should say: all that is due or soon due.
+
+        At least one block; what finds no room in ``room_bytes`` stays due.
+        """
         blocks: list[AckBlock | PartRequest] = []
         for heard in self._heard.values():
-            if heard.due_s is not None:
-                blocks.append(self._block(heard))
+            if heard.due_s is not None and self._joins(blocks, self._block(heard), room_bytes):
                 self._receipted(heard, now_s)
         for name in [name for name, due in self._parts_due.items() if due <= now_s]:
             (epoch, _), seq = name
             pieces = self._parts[name]
-            blocks.append(PartRequest(epoch, seq, pieces.last, pieces.missing))
-            del self._parts_due[name]
+            request = PartRequest(epoch, seq, pieces.last, pieces.missing)
+            if self._joins(blocks, request, room_bytes):
+                del self._parts_due[name]
         return tuple(blocks)
+
+    def _joins(
+        self, blocks: list[AckBlock | PartRequest], block: AckBlock | PartRequest, room_bytes: int
+    ) -> bool:
+        size = sum(len(encode_block(one)) for one in (*blocks, block))
+        if blocks and size > room_bytes:
+            return False
+        blocks.append(block)
+        return True
 
     def _receipted(self, heard: Heard, now_s: float) -> None:
         heard.news, heard.due_s, heard.rides, heard.receipted_s = 0, None, False, now_s

@@ -10,10 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from crisiskit.codec.acks import PARTS_MAX
+from crisiskit.codec.content import CONTENT_BYTES_MAX
+from crisiskit.codec.parts import count_parts
+from crisiskit.crypto.seal import TAG_BYTES
 from crisiskit.model import Precedence
 from transports.link import Traits
 
 NOMINAL_BYTES = 100
+HEADER_BYTES_MOST = 12
+PART_BYTES = 6
 
 
 @dataclass(slots=True)
@@ -31,6 +37,16 @@ class Lane:
         """Whether the lane may be used, now or as soon as it is free."""
         return now_s >= self.blocked_until_s and self.traits.mtu_bytes > 0
 
+    def carries(self, frame_bytes: int) -> bool:
+        """Whether a frame of this size fits, whole or in parts."""
+        return count_parts(frame_bytes, HEADER_BYTES_MOST, self.traits.mtu_bytes) > 0
+
+    @property
+    def content_bytes_max(self) -> int:
+        """The largest content that an envelope for this lane may have."""
+        piece = self.traits.mtu_bytes - HEADER_BYTES_MOST - PART_BYTES
+        return min(CONTENT_BYTES_MAX, PARTS_MAX * max(0, piece) - TAG_BYTES)
+
     def repeat_s(self) -> float:
         """The least time in which a receipt can come back."""
         traits = self.traits
@@ -39,11 +55,11 @@ class Lane:
 
 
 def choose(
-    lanes: Iterable[Lane], precedence: Precedence, now_s: float, timeouts: dict[str, int]
+    lanes: Iterable[Lane], precedence: Precedence, now_s: float, unanswered: dict[str, int]
 ) -> Lane | None:
     """The lane for a frame of this precedence, or None to wait for a better one.
 
-    ``timeouts`` counts, by link, how often this envelope went unanswered there.
+    ``unanswered`` counts, by link, how often this envelope left there without an answer.
     """
     usable = [lane for lane in lanes if lane.usable(now_s)]
     if not usable:
@@ -54,7 +70,7 @@ def choose(
         traits = lane.traits
         price = traits.price(NOMINAL_BYTES)
         delay = traits.latency_s + NOMINAL_BYTES / traits.rate_bytes_s
-        patience = timeouts.get(lane.link, 0) // (1 if urgent else 2)
+        patience = unanswered.get(lane.link, 0) // (1 if urgent else 2)
         if urgent:
             return (patience, delay, price.micros, price.credits)
         return (patience, price.micros, price.credits, delay)

@@ -9,6 +9,8 @@ from crisiskit.codec.content import RECORDS_MAX
 from crisiskit.model import Precedence
 from crisiskit.step import Queued
 
+HEADS_BYTES_MOST = 48
+
 
 class Outbox:
     """One queue for each precedence; removal anywhere is cheap."""
@@ -34,8 +36,8 @@ class Outbox:
         """The highest precedence that waits."""
         return next((p for p, queue in self._queues.items() if queue), None)
 
-    def batch(self) -> list[Queued]:
-        """What may share the next envelope, first first.
+    def batch(self, content_bytes_max: int) -> list[Queued]:
+        """What may share the next envelope, first first; nothing that alone is too large.
 
         FLASH and IMMEDIATE travel without slower company, so that they leave and arrive in
         the time of their own bytes.
@@ -47,7 +49,13 @@ class Outbox:
         chosen = (
             queue for precedence, queue in self._queues.items() if not urgent or precedence is head
         )
-        return list(islice((item for queue in chosen for item in queue.values()), RECORDS_MAX))
+        fit = (
+            item
+            for queue in chosen
+            for item in queue.values()
+            if _content_bytes_most(item) <= content_bytes_max
+        )
+        return list(islice(fit, RECORDS_MAX))
 
     @property
     def next_expiry(self) -> int | None:
@@ -69,3 +77,9 @@ class Outbox:
 
     def __len__(self) -> int:
         return sum(map(len, self._queues.values()))
+
+
+def _content_bytes_most(item: Queued) -> int:
+    """Content bytes of a record alone, as if its text could not be made shorter."""
+    record = item.record
+    return len(record.text.encode()) + len(record.data) + HEADS_BYTES_MOST

@@ -39,6 +39,7 @@ from crisiskit.step import (
     Change,
     EpochOpened,
     PairingState,
+    Queued,
     Raised,
     Sealed,
     SendingEpoch,
@@ -71,7 +72,7 @@ class Outgoing:
     resumed: bool = False
     due_s: float = 0.0
     flying: set[tuple[str, str]] = field(default_factory=set)
-    timeouts: dict[str, int] = field(default_factory=dict)
+    unanswered: dict[str, int] = field(default_factory=dict)
     tries: int = 0
     last_link: str = ""
     order: int = 0
@@ -167,10 +168,11 @@ class Sender:
 
     # -- sealing ---------------------------------------------------------------------------
 
-    def seal_next(self, lane: Lane, ack: AckBlock | None) -> tuple[list[Change], Outgoing]:
-        """Put as much of the outbox as fits one frame of the lane into a new envelope."""
+    def seal(
+        self, batch: list[Queued], lane: Lane, ack: AckBlock | None
+    ) -> tuple[list[Change], Outgoing]:
+        """Put as much of the batch as fits one frame of the lane into a new envelope."""
         life, changes = self._living()
-        batch = self.outbox.batch()
         header = Header(
             FrameKind.SEALED,
             self._kit_number,
@@ -276,7 +278,7 @@ class Sender:
                 return False
         wait = lane.repeat_s() * 2 ** min(one.tries, DOUBLINGS_MAX)
         one.tries += 1
-        one.timeouts[lane.link] = one.timeouts.get(lane.link, 0) + 1
+        one.unanswered[lane.link] = one.unanswered.get(lane.link, 0) + 1
         one.due_s = now_s + wait
         return True
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from crisiskit.codec.acks import NO_DIGEST, AckBlock, Receipt, decode_receipt, encode_receipt
-from crisiskit.codec.content import Content, decode_content
+from crisiskit.codec.content import Content, decode_content, encode_content
 from crisiskit.codec.header import FrameKind, Header, decode_header
 from crisiskit.codec.record import record_digest
 from crisiskit.codec.reject import Rejected
@@ -273,3 +273,33 @@ def test_minutes_are_short_only_once_the_first_envelope_is_stored() -> None:
     arrived = relay(third, center, 5)
     (change,) = only(arrived, Arrived)
     assert isinstance(change, Arrived) and change.records[0].minute == 20
+
+
+def test_what_is_too_large_for_a_thin_link_waits_for_a_wide_one_and_blocks_nobody() -> None:
+    kit = engine(Direction.UP, Traits(64))
+    huge = message(1, " ".join(str(n * 7919) for n in range(1800)))
+    step = kit.handle(OutboxChanged((huge, message(2, "small"))), now(1))
+    assert [change.deliveries for change in only(step, Sealed)] == [(2,)]  # type: ignore[union-attr]
+    kit.handle(FrameSent(step.transmits[0]), now(2))
+    wide = kit.handle(LinkUp("wide", Traits(16_000, latency_s=9.0)), now(3))
+    assert [change.deliveries for change in only(wide, Sealed)] == [(1,)]  # type: ignore[union-attr]
+
+
+def test_receipts_for_many_lives_of_a_sender_fit_the_frames_of_the_link() -> None:
+    center = engine(Direction.DOWN, Traits(60, listens=True, receipt_delay_s=5))
+    chain = ChainKey(Direction.UP, 0, UP_KEY)
+    for epoch in range(12):
+        keys = chain.forward(epoch).secret().keys(b"salt")
+        header = Header(FrameKind.SEALED, 5, Direction.UP, Precedence.ROUTINE, 0, epoch, b"salt")
+        record = Record(RecordKind.TEXT, Precedence.ROUTINE, MINUTE, f"n {epoch}")
+        content = encode_content(Content((record,)), None)
+        center.handle(FrameReceived("link", "", seal(keys, header, content)), now(1))
+    step, told = center.handle(Tick(), now(7)), 0
+    while step.transmits:
+        frame = step.transmits[0].frame
+        assert len(frame) <= 60
+        receipt = decode_receipt(opened(Direction.DOWN, frame))
+        assert isinstance(receipt, Receipt)
+        told += len(receipt.blocks)
+        step = center.handle(FrameSent(step.transmits[0]), now(8))
+    assert told == 12
