@@ -23,12 +23,12 @@ class DeskApp(StationApp):
     """A center writes to one kit or to all of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("i", "show('in')"),
-        Binding("s", "show('sent')"),
-        Binding("k", "show('kits')"),
-        Binding("a", "show('notices')"),
-        Binding("n", "new"),
-        Binding("o", "order"),
+        Binding("i", "show('in')", priority=True),
+        Binding("s", "show('sent')", priority=True),
+        Binding("k", "show('kits')", priority=True),
+        Binding("a", "show('notices')", priority=True),
+        Binding("n", "new", priority=True),
+        Binding("o", "order", priority=True),
     ]
 
     def first_rows(self) -> Rows:
@@ -37,7 +37,7 @@ class DeskApp(StationApp):
 
     def keys(self) -> str:
         """See StationApp."""
-        return _("I in  S sent  K kits  A alerts  Enter open  R answer  N new  O order  ? Q")
+        return _("I in  S sent  K kits  A alerts  Enter open  R answer  N new  O order  ? help")
 
     def help_keys(self) -> Sequence[tuple[str, str]]:
         """See StationApp."""
@@ -46,7 +46,7 @@ class DeskApp(StationApp):
             ("S", _("what was sent, with its state at each kit")),
             ("K", _("the kits, and when each was last heard")),
             ("A", _("alerts: what a human must look at")),
-            ("Enter", _("open the chosen message; its author sees READ")),
+            (_("Enter"), _("open the chosen message; its author sees READ")),
             ("R", _("answer the chosen message")),
             ("N", _("write a message to a kit")),
             ("O", _("give an order to a kit or to all; you confirm before it leaves")),

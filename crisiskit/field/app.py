@@ -20,9 +20,9 @@ class FieldApp(StationApp):
     """A kit writes to its center only."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new"),
-        Binding("f", "form"),
-        Binding("c", "cancel"),
+        Binding("n", "new", priority=True),
+        Binding("f", "form", priority=True),
+        Binding("c", "cancel", priority=True),
     ]
 
     def first_rows(self) -> Rows:
@@ -38,7 +38,7 @@ class FieldApp(StationApp):
         return (
             ("N", _("write a message to the center")),
             ("F", _("fill in a form: situation, medical, needs, position")),
-            ("Enter", _("open the chosen message; its author sees READ")),
+            (_("Enter"), _("open the chosen message; its author sees READ")),
             ("R", _("answer the chosen message")),
             ("C", _("withdraw the chosen message while it is only KEPT")),
             ("Q", _("quit; messages that are kept stay kept")),

@@ -25,6 +25,7 @@ from crisiskit.screens.compose import (
     price_lines,
 )
 from crisiskit.screens.dialogs import Choose, key_help
+from crisiskit.screens.lines import station
 from crisiskit.screens.linkbar import LinkBar, down_links
 from crisiskit.screens.rows import RowList, Rows
 from crisiskit.screens.view import MessageScreen
@@ -36,6 +37,7 @@ LOOK_S = 0.25
 AGES_S = 20.0
 TOLD_S = 6.0
 ARRIVALS_SEEN = 64
+MAIN_ACTIONS = frozenset(("answer", "help", "end", "new", "form", "cancel", "show", "order"))
 
 
 class StationApp(App[None]):
@@ -44,9 +46,9 @@ class StationApp(App[None]):
     CSS_PATH = Path(__file__).with_name("style.tcss")
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "answer"),
-        Binding("question_mark,f1", "help"),
-        Binding("q", "leave"),
+        Binding("r", "answer", priority=True),
+        Binding("question_mark,f1", "help", priority=True),
+        Binding("q", "end", priority=True),
         Binding("ctrl+q,ctrl+c", "leave", priority=True),
     ]
 
@@ -127,7 +129,9 @@ class StationApp(App[None]):
             top = max(urgent, key=lambda one: one.precedence)
             self.bell()
             words = _("{precedence} from {name}: {id}")
-            self.tell(words.format(precedence=top.precedence.name, name=top.author, id=top.id))
+            self.tell(
+                words.format(precedence=top.precedence.name, name=station(top.author), id=top.id)
+            )
 
     def _renew(self) -> None:
         try:
@@ -211,9 +215,10 @@ class StationApp(App[None]):
 
     def words_to(self, draft: Draft) -> str:
         """The line that says to whom."""
+        to = station(draft.to)
         if draft.answers:
-            return _("Answer to {to} about {id}").format(to=draft.to, id=draft.answers)
-        return _("Message to {to}").format(to=draft.to)
+            return _("Answer to {to} about {id}").format(to=to, id=draft.answers)
+        return _("Message to {to}").format(to=to)
 
     def write_text(self, draft: Draft) -> None:
         """A page for a text."""
@@ -225,7 +230,7 @@ class StationApp(App[None]):
 
         def chosen(name: str | None) -> None:
             if name is not None:
-                words = f"{dict(forms)[name]}: {self.words_to(draft)}"
+                words = f"{dict(forms)[name]}   {self.words_to(draft)}"
                 self.push_screen(FormComposer(name, draft, words, self.price, self.keep))
 
         self.push_screen(Choose(_("Which form?"), forms), chosen)
@@ -246,6 +251,18 @@ class StationApp(App[None]):
     def action_help(self) -> None:
         """All keys."""
         self.push_screen(key_help(_("Keys"), self.help_keys()))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Letters are commands on the main screen only; above it they are typed.
+
+        They are bound with priority so that what is typed fast, or comes in one burst over a
+        slow line, meets the page that the key before it has opened.
+        """
+        return action not in MAIN_ACTIONS or len(self.screen_stack) == 1
+
+    def action_end(self) -> None:
+        """The same as leaving, from the main screen."""
+        self.action_leave()
 
     def action_leave(self) -> None:
         """End the screen; what was kept stays kept, and no words are lost unasked."""

@@ -36,6 +36,7 @@ _KEYS = {
     "f4": Precedence.FLASH,
 }
 LINKS_PRICED = 3
+BLANK = "_" * 40
 
 
 def urgency_line(chosen: Precedence) -> str:
@@ -203,6 +204,11 @@ class TextComposer(Composer):
 class FormComposer(Composer):
     """A typed report: a line for each field, its help below."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,enter,down", "app.focus_next", priority=True),
+        Binding("shift+tab,up", "app.focus_previous", priority=True),
+    ]
+
     def __init__(self, form: str, template: Draft, to: str, price: Price, keep: Keep) -> None:
         super().__init__(template, to, price, keep)
         self._form = form
@@ -215,7 +221,12 @@ class FormComposer(Composer):
                 with Horizontal(classes="field"):
                     star = " *" if field.required else ""
                     yield Label(Content(field.label.say(language()) + star))
-                    yield Input(id=f"field-{field.name}", compact=True, select_on_focus=False)
+                    yield Input(
+                        id=f"field-{field.name}",
+                        placeholder=BLANK,
+                        compact=True,
+                        select_on_focus=False,
+                    )
         yield Static(id="about")
 
     def on_mount(self) -> None:
@@ -258,14 +269,11 @@ class FormComposer(Composer):
         """Another letter, another price."""
         self.show()
 
-    def on_input_submitted(self) -> None:
-        """Enter goes on to the next field."""
-        self.focus_next()
-
     def on_descendant_focus(self, event: DescendantFocus) -> None:
-        """Show what the field is for."""
+        """Mark the label of the field, and show what it is for."""
         name = (event.widget.id or "").removeprefix("field-")
-        for field in self._schema.fields:
+        for field, label in zip(self._schema.fields, self.query(".field Label"), strict=True):
+            label.set_class(field.name == name, "chosen")
             if field.name == name:
                 self.query_one("#about", Static).update(Content(_about(field)))
 

@@ -31,7 +31,7 @@ class Choose(ModalScreen[str | None]):
         with VerticalScroll(classes="dialog"):
             yield Static(Content(self._question), classes="question")
             yield OptionList(
-                *(Option(Content(words), id=answer) for answer, words in self._options)
+                *(Option(Content(f"  {words}"), id=answer) for answer, words in self._options)
             )
             yield Static(
                 Content(_("Up and Down to choose, Enter to take it, Esc to go back.")),
@@ -41,6 +41,12 @@ class Choose(ModalScreen[str | None]):
     def on_mount(self) -> None:
         """Keys go to the answers."""
         self.query_one(OptionList).focus()
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """A sign marks the answer that Enter takes, for eyes and terminals without color."""
+        for place, (_answer, words) in enumerate(self._options):
+            mark = ">" if place == event.option_index else " "
+            event.option_list.replace_option_prompt_at_index(place, Content(f"{mark} {words}"))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Taken."""
@@ -90,8 +96,9 @@ def state_help() -> str:
     return "\n".join(
         (
             _("KEPT     safe on this computer, even if the power fails now"),
-            _("SENT     the modem took it; the center is not known to have it"),
-            _("HELD     the center has it: its receipt came back"),
+            _("SEALED   packed for the links; too late to withdraw it"),
+            _("SENT     a link took it; the other side is not known to have it"),
+            _("HELD     the other side has it: its receipt came back"),
             _("READ     a person there opened it"),
         )
     )

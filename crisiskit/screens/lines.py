@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from rich.cells import cell_len
 
 from crisiskit.i18n import _, notice_text
-from crisiskit.model import Kit, Message, Notice, Precedence, State
+from crisiskit.model import CENTER, Kit, Message, Notice, Precedence, State
 from crisiskit.render import age_text, one_line, state_word
 from crisiskit.screens.rows import PAGE_ROWS, Cells, fit
 from crisiskit.store.views import Views
@@ -33,6 +33,11 @@ def life_word(message: Message) -> str:
     if message.box == "out":
         return f"{SIGNS[message.state]} {state_word(message.state)}"
     return _("● NEW") if message.state is State.HELD else _("○ OPENED")
+
+
+def station(name: str) -> str:
+    """A station's name as people say it."""
+    return _("center") if name == CENTER else name
 
 
 def age(since_ms: int, now_ms: int) -> str:
@@ -78,7 +83,7 @@ class MessageRows:
         way = ">" if item.box == "out" else "<"
         call = "!" if new and urgent else " "
         when = item.received_at if item.received_at is not None else item.written_at
-        name = item.to if item.box == "out" else item.author
+        name = station(item.to if item.box == "out" else item.author)
         front = [
             (f"{call}{way} ", "alarm" if urgent else mark),
             (fit(item.precedence.name, _URGENCY), "alarm" if urgent else mark),

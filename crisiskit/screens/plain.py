@@ -14,11 +14,12 @@ from crisiskit.compose import clean_text, compose_form, compose_text, parse_prec
 from crisiskit.errors import CrisiskitError, StoreError, UsageError
 from crisiskit.forms import catalog
 from crisiskit.forms.answers import AnswerError, parse_answer
+from crisiskit.forms.words import fold, pick
 from crisiskit.i18n import N_, _, explain, language
 from crisiskit.model import Message, Precedence, RecordKind
 from crisiskit.render import body_lines, one_line
 from crisiskit.screens.compose import Estimator, price_lines
-from crisiskit.screens.lines import age, life_word
+from crisiskit.screens.lines import age, life_word, station
 from crisiskit.screens.linkbar import down_links, link_words, no_link_words
 from crisiskit.screens.view import facts
 from crisiskit.store.store import Draft, Store
@@ -108,10 +109,12 @@ class Lines:
         if not word:
             return
         jobs = self.jobs()
-        known = {_(WORDS[name]): name for name in jobs} | {name: name for name in jobs}
-        found = [known[one] for one in known if one.startswith(word.lower())]
-        if not found:
-            self.say(_("No such word: {word}. Type help.").format(word=word))
+        known = {fold(_(WORDS[name])): name for name in jobs} | {name: name for name in jobs}
+        found = pick(word, known)
+        if len(found) != 1:
+            words = _("{word} can mean: {names}.") if found else _("No such word: {word}. {names}.")
+            names = ", ".join(_(WORDS[name]) for name in found or jobs)
+            self.say(words.format(word=clean_text(word)[:40], names=names))
             return
         try:
             jobs[found[0]][0](rest.strip())
@@ -158,7 +161,7 @@ class Lines:
         """The list as numbered lines."""
         for number, one in enumerate(self.shown, 1):
             way = _("to {name}") if one.box == "out" else _("from {name}")
-            who = way.format(name=one.to if one.box == "out" else one.author)
+            who = way.format(name=station(one.to if one.box == "out" else one.author))
             when = one.received_at if one.received_at is not None else one.written_at
             state = life_word(one)[2:]
             text = one_line(one.kind, one.data, one.text, width=60)

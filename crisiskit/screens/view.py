@@ -16,7 +16,7 @@ from crisiskit.i18n import _, ngettext
 from crisiskit.model import ClockQuality, Message, RecordKind, State
 from crisiskit.render import body_lines, precedence_word, size_text
 from crisiskit.screens.bar import Bar
-from crisiskit.screens.lines import life_word
+from crisiskit.screens.lines import life_word, station
 from crisiskit.store.views import Views
 
 
@@ -35,7 +35,7 @@ def facts(message: Message) -> str:
     lines = [
         f"{message.id}   {precedence_word(message.precedence)}{order}{exercise}",
         _("{author} to {to}, written {when}").format(
-            author=message.author, to=message.to, when=when(message.written_at)
+            author=station(message.author), to=station(message.to), when=when(message.written_at)
         ),
     ]
     if message.received_at is not None:
@@ -63,8 +63,8 @@ class MessageScreen(Screen[str]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,left,backspace", "end('')"),
-        Binding("r", "end('answer')"),
-        Binding("c", "end('cancel')"),
+        Binding("r", "end('answer')", priority=True),
+        Binding("c", "end('cancel')", priority=True),
     ]
 
     def __init__(self, views: Views, message: Message) -> None:

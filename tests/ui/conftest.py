@@ -1,0 +1,184 @@
+"""Real databases, both languages, and a screen of 80x24 that is read as a person reads it."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from textual.pilot import Pilot
+
+import crisiskit
+from crisiskit import i18n
+from crisiskit.center.desk import DeskApp
+from crisiskit.clock import wall_ms
+from crisiskit.field.app import FieldApp
+from crisiskit.model import CENTER, Direction, Precedence, Record, RecordKind
+from crisiskit.screens.app import StationApp
+from crisiskit.step import Arrived, EpochHeard
+from crisiskit.store.store import Draft, NewPairing, Store
+from crisiskit.store.views import Views
+from crisiskit.sync.plan import Estimate
+
+PO = Path(crisiskit.__file__).parent / "locale" / "fr" / "LC_MESSAGES" / "crisiskit.po"
+FP = b"kit-------------"
+
+
+class Station:
+    """An installation's database, written as the agent and people write it."""
+
+    def __init__(self, path: Path, role: str, kits: int = 1) -> None:
+        self.path = path
+        self.role = role
+        self._seq = 0
+        self.store = Store(path, wall_ms)
+        own = FP if role == "kit" else b"center----------"
+        self.store.set_meta(
+            role=role.encode(),
+            name=b"kit-1" if role == "kit" else b"center",
+            network=b"Mayotte",
+            own_fp=own,
+        )
+        for number in range(1, kits + 1):
+            name = CENTER if role == "kit" else f"kit-{number}"
+            other = b"%-16d" % number
+            kit_fp, peer_fp = (own, other) if role == "kit" else (other, own)
+            chain = bytes(32)
+            self.store.add_pairing(
+                NewPairing(number, name, kit_fp, chain, peer_fp, chain, chain, role != "kit")
+            )
+            self.store.apply([EpochHeard(number, 0, b"salt", chain)])
+
+    def receive(
+        self,
+        text: str,
+        precedence: Precedence = Precedence.ROUTINE,
+        kind: RecordKind = RecordKind.TEXT,
+        kit: int = 1,
+    ) -> None:
+        """A message comes in."""
+        self._seq += 1
+        record = Record(kind, precedence, wall_ms() // 60_000, text)
+        way = Direction.UP if self.role == "center" else Direction.DOWN
+        digest = self._seq.to_bytes(16, "little")
+        arrived = Arrived(
+            kit, way, 0, b"salt", self._seq, b"f", b"", b"", "wifi", (record,), (digest,)
+        )
+        self.store.apply([arrived])
+
+    def keep(self, text: str, **how: object) -> None:
+        """A message is written by another process."""
+        precedence = how.pop("precedence", Precedence.ROUTINE)
+        self.store.keep([Draft(RecordKind.TEXT, precedence, text, **how)])  # type: ignore[arg-type]
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        """What is in the database, asked past the code under test."""
+        with sqlite3.connect(self.path) as db:
+            return db.execute(sql).fetchall()
+
+    def view(self) -> Views:
+        """A reader of its own."""
+        return Views(self.path)
+
+
+@pytest.fixture(scope="session")
+def catalogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The French texts, freshly compiled."""
+    place = tmp_path_factory.mktemp("locale")
+    compiled = io.BytesIO()
+    with PO.open("rb") as source:
+        write_mo(compiled, read_po(source, locale="fr"))
+    messages = place / "fr" / "LC_MESSAGES"
+    messages.mkdir(parents=True)
+    (messages / "crisiskit.mo").write_bytes(compiled.getvalue())
+    return place
+
+
+@pytest.fixture(autouse=True)
+def lang(
+    request: pytest.FixtureRequest, catalogs: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """The language of the test: English unless it asks for others."""
+    wanted = getattr(request, "param", "en")
+    monkeypatch.setattr(i18n, "LOCALES", catalogs)
+    monkeypatch.setattr(i18n, "_chosen", wanted)
+    i18n._catalog.cache_clear()
+    yield wanted
+    i18n._catalog.cache_clear()
+
+
+@pytest.fixture
+def station() -> type[Station]:
+    """For tests that need another one than ``kit`` and ``center``."""
+    return Station
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Iterator[Station]:
+    station = Station(tmp_path / "store.db", "kit")
+    yield station
+    station.store.close()
+
+
+@pytest.fixture
+def center(tmp_path: Path) -> Iterator[Station]:
+    station = Station(tmp_path / "store.db", "center", kits=3)
+    yield station
+    station.store.close()
+
+
+@pytest.fixture
+def price() -> Callable[[Draft], list[Estimate]]:
+    """A link whose price grows with every letter."""
+    return lambda draft: [
+        Estimate("satellite", 40 + len(draft.text), 1, 10_000 * len(draft.text), 20.0)
+    ]
+
+
+Show = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
+
+
+@pytest.fixture
+def show(price: Callable[[Draft], list[Estimate]]) -> Show:
+    """Run the screen of a station at 80x24."""
+
+    @asynccontextmanager
+    async def shown(
+        station: Station, size: tuple[int, int] = (80, 24)
+    ) -> AsyncIterator[Pilot[None]]:
+        kind: type[StationApp] = FieldApp if station.role == "kit" else DeskApp
+        async with kind(station.path, price).run_test(size=size) as pilot:
+            await pilot.pause()
+            yield pilot
+
+    return shown
+
+
+@pytest.fixture
+def seen() -> Callable[[Pilot[None]], list[str]]:
+    """The lines on the glass, as characters without any style."""
+
+    def lines(pilot: Pilot[None]) -> list[str]:
+        return [strip.text for strip in pilot.app.screen._compositor.render_strips()]
+
+    return lines
+
+
+@pytest.fixture
+def wait(seen: Callable[[Pilot[None]], list[str]]) -> Callable[..., object]:
+    """Wait until words stand on the glass; the glass as one text."""
+
+    async def until(pilot: Pilot[None], words: str) -> str:
+        for _try in range(100):
+            await pilot.pause(0.02)
+            glass = "\n".join(seen(pilot))
+            if words in glass:
+                return glass
+        raise AssertionError(f"{words!r} never came:\n{glass}")
+
+    return until
