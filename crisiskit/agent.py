@@ -50,6 +50,7 @@ REOPEN_MIN_S = 1.0
 REOPEN_MAX_S = 300.0
 STORE_RETRY_S = 5.0
 SETTLE_S = 90.0
+WITHDRAWN_MOST = 5
 _UP = (Phase.READY, Phase.BUSY)
 
 
@@ -108,6 +109,8 @@ class Agent:
         self._woken = asyncio.Event()
         self._wake_at_s: float | None = None
         self._store_broken = False
+        self._engine: Engine | None = None
+        self._transmits: set[asyncio.Task[None]] = set()
 
     async def run(self, until_idle: bool, stop: asyncio.Event) -> None:
         """Serve all links until stopped or idle."""
@@ -119,7 +122,7 @@ class Agent:
             tasks = [group.create_task(self._serve(link)) for link in self._links]
             tasks += [group.create_task(self._alarm()), group.create_task(self._watch())]
             await self._until(stop, until_idle)
-            for task in tasks:
+            for task in (*tasks, *self._transmits):
                 task.cancel()
         self._show_states(last=True)
 
@@ -129,34 +132,62 @@ class Agent:
         return Now(asyncio.get_running_loop().time(), self._wall())
 
     def _start_engine(self) -> None:
-        """A fresh engine from what is committed; frames under way of an older one are forgotten."""
+        """A fresh engine from what is committed; frames under way of an older one are forgotten.
+
+        Raises WithdrawnError when a cancel came between its look and its first commit.
+        """
         self._life += 1
         snapshot = self._store.snapshot()
+        paths = self._engine.paths() if self._engine else {}
         self._known = {item.delivery for item in snapshot.queue}
-        self._engine = Engine(snapshot, self._entropy)
+        self._engine = engine = Engine(snapshot, self._entropy)
+        engine.adopt(paths)
         for link in self._links:
             if link.name in self._up:
-                self._commit(self._engine.handle(LinkUp(link.name, link.traits), self._now()))
+                self._commit(engine.handle(LinkUp(link.name, link.traits), self._now()))
 
     def _handle(self, event: Event) -> None:
         """Event, commit, then send. Raises CrisiskitError if it could not be committed."""
-        if self._store_broken:
+        if self._store_broken or self._engine is None:
             raise StoreError("store_io", path=self._store.path)
         try:
             self._commit(self._engine.handle(event, self._now()))
         except WithdrawnError:
-            self._start_engine()
-            self._commit(self._engine.handle(event, self._now()))
+            self._start_again(event)
         except CrisiskitError as error:
             log.error("commit_failed code=%s", error.code)
             self._mend_store(error)
             raise
 
+    def _start_again(self, event: Event) -> None:
+        """Somebody cancelled what was being sealed: nothing of that step was committed.
+
+        What the store and the links say is in the new engine already; only what came from
+        outside has to be taken in again.
+        """
+        for _ in range(WITHDRAWN_MOST):
+            try:
+                self._start_engine()
+                if isinstance(event, FrameReceived | PeerLost | Billed):
+                    assert self._engine is not None
+                    self._commit(self._engine.handle(event, self._now()))
+            except WithdrawnError:
+                continue
+            except CrisiskitError as error:
+                self._mend_store(error)
+                raise
+            return
+        locked = BusyError("store_locked", path=self._store.path)
+        self._mend_store(locked)
+        raise locked
+
     def _commit(self, step: Step) -> None:
         if step.changes:
             self._store.apply(step.changes)
         for transmit in step.transmits:
-            self._group.create_task(self._transmit(transmit, self._life))
+            task = self._group.create_task(self._transmit(transmit, self._life))
+            self._transmits.add(task)
+            task.add_done_callback(self._transmits.discard)
         if step.wake_at_s != self._wake_at_s:
             self._wake_at_s = step.wake_at_s
             self._woken.set()
@@ -164,19 +195,20 @@ class Agent:
     def _mend_store(self, error: CrisiskitError) -> None:
         """The commit's outcome is unknown: look again later, with an engine from the disk."""
         self._store_broken = True
-        if error.code == "disk_full" and self._store.flash_waits():
-            self._store.release_ballast()
-        loop = asyncio.get_running_loop()
-        loop.call_later(STORE_RETRY_S, self._retry_store)
+        asyncio.get_running_loop().call_later(STORE_RETRY_S, self._retry_store)
+        try:
+            if error.code == "disk_full" and self._store.flash_waits():
+                self._store.release_ballast()
+        except (CrisiskitError, OSError) as another:
+            log.error("ballast_not_released error=%s", type(another).__name__)
 
     def _retry_store(self) -> None:
         self._store_broken = False
         try:
-            self._start_engine()
+            self._start_again(Tick())
             log.info("store_works_again")
         except CrisiskitError as error:
             log.error("store_still_broken code=%s", error.code)
-            self._mend_store(error)
 
     def _quietly(self, event: Event) -> None:
         """Handle an event whose failure is told elsewhere: the store is being mended."""
@@ -196,6 +228,9 @@ class Agent:
         except LinkError as error:
             log.info("frame_failed link=%s code=%s detail=%s", link.name, error.code, error.detail)
             outcome = FrameFailed(transmit, error.retry_after_s)
+        except Exception:
+            log.exception("link_bug link=%s", link.name)
+            outcome = FrameFailed(transmit, REOPEN_MIN_S)
         if life == self._life:
             self._quietly(outcome)
 
@@ -285,6 +320,9 @@ class Agent:
         version = self._store.data_version()
         if version == self._data_version:
             return
+        if self._engine is not None and self._store.pairings() != self._engine.pairings:
+            log.info("stations_changed")
+            self._start_again(Tick())
         kept = set(self._store.kept())
         new = self._store.queued(sorted(kept - self._known))
         gone = frozenset(self._known - kept)
@@ -304,7 +342,8 @@ class Agent:
             except TimeoutError:
                 settled = len(self._settled) == len(self._links)
                 late = asyncio.get_running_loop().time() > settle_by
-                idle = (settled or late) and not self._engine.busy and not self._store_broken
+                busy = self._store_broken or self._engine is None or self._engine.busy
+                idle = (settled or late) and not busy
                 quiet = quiet + 1 if idle else 0
                 if quiet > 2:
                     return

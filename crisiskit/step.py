@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from crisiskit.model import Direction, Notice, Precedence, Record, Reference
 
+HEARD_EPOCHS_KEPT = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Now:
@@ -155,6 +157,26 @@ class Advanced:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipted:
+    """The far end has been told what is stored of these lives (epoch, salt)."""
+
+    pairing: int
+    lives: tuple[tuple[int, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockAgreed:
+    """The center's time and ours are the same within reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockJumped:
+    """Somebody set the clock by so many milliseconds: lifetimes move along."""
+
+    by_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class PartArrived:
     """One checked part of an envelope."""
 
@@ -218,6 +240,9 @@ Change = (
     | EpochHeard
     | Arrived
     | Advanced
+    | Receipted
+    | ClockAgreed
+    | ClockJumped
     | PartArrived
     | PartsDropped
     | ReadThere
@@ -280,18 +305,20 @@ class SealedEnvelope:
 
 @dataclass(frozen=True, slots=True)
 class SendingEpoch:
-    """An epoch of an earlier or this process life. ``digests`` run from seq 0."""
+    """An epoch of an earlier process life. ``digests`` run from seq 0."""
 
     epoch: int
     salt: bytes
     part_key: bytes
     digests: tuple[bytes, ...]
-    held_below: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class HeardEpoch:
-    """An epoch of the far end. ``ahead`` maps stored numbers beyond ``next_seq`` to leaves."""
+    """An epoch of the far end. ``ahead`` maps stored numbers beyond ``next_seq`` to leaves.
+
+    ``owed``: a receipt for it is due.
+    """
 
     epoch: int
     salt: bytes
@@ -299,6 +326,7 @@ class HeardEpoch:
     digest: bytes
     base_minute: int | None
     ahead: tuple[tuple[int, bytes], ...] = ()
+    owed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,3 +224,83 @@ async def test_until_idle_ends_when_no_link_can_do_anything(tmp_path: Path) -> N
     bad = Buggy(Traits(4096))
     await asyncio.wait_for(make(kit, ("bad", bad)).run(True, asyncio.Event()), 10)
     assert held(kit) == 0
+
+
+class Stubborn(Wire):
+    """A link whose defect is in ``send``, or which never answers."""
+
+    def __init__(self, traits: Traits, hangs: bool) -> None:
+        super().__init__(traits)
+        self.hangs = hangs
+
+    async def send(self, frame: bytes, peer: str = "") -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        raise OSError(5, "defect")
+
+
+async def test_a_defect_in_send_leaves_the_other_links_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_module, "REOPEN_MIN_S", 0.05)
+    kit, center = stores(tmp_path)
+    up, down = wires()
+    bad = Stubborn(Traits(4096, latency_s=0.0), hangs=False)
+    async with running(make(kit, ("a", bad), ("wire", up)), make(center, ("wire", down))):
+        say(kit, "water")
+        await until(lambda: held(kit) == 1)
+
+
+async def test_an_agent_stops_at_once_even_while_a_link_hangs(tmp_path: Path) -> None:
+    kit, _ = stores(tmp_path)
+    hanging = Stubborn(Traits(4096), hangs=True)
+    say(kit, "water")
+    stop = asyncio.Event()
+    task = asyncio.create_task(make(kit, ("wire", hanging)).run(False, stop))
+    await asyncio.sleep(0.5)
+    stop.set()
+    await asyncio.wait_for(task, 2)
+
+
+async def test_a_kit_enrolled_while_the_center_runs_is_heard_and_written_to(tmp_path: Path) -> None:
+    kit, center = stores(tmp_path)
+    up, down = wires()
+    fp = b"2" * 16
+    late = Store(tmp_path / "late.db", kit._wall)
+    up_key, down_key = (root_key(b"t" * 32, bytes(16), fp, way).key for way in Direction)
+    late.set_meta(role=b"kit", name=b"kit-2", own_fp=fp)
+    pairing = NewPairing(2, CENTER, fp, bytes(32), CENTER_FP, up_key, down_key, keeps_root=False)
+    late.add_pairing(pairing)
+    async with running(make(center, ("wire", down))):
+        await asyncio.sleep(0.5)
+        center_too = Store(center.path, center._wall)
+        center_too.add_pairing(
+            NewPairing(2, "kit-2", fp, bytes(32), fp, down_key, up_key, keeps_root=True)
+        )
+        center_too.keep([Draft(RecordKind.ORDER, Precedence.ROUTINE, "come", to="kit-2")])
+        async with running(make(late, ("wire", up))):
+            say(late, "we are here")
+            await until(lambda: held(late) == 1 and texts(late) == ["come"])
+        center_too.close()
+    assert texts(center) == ["we are here"]
+
+
+async def test_cancels_at_the_worst_moment_never_end_the_agent(tmp_path: Path) -> None:
+    kit, center = stores(tmp_path)
+    (one, one_down), (two, two_down) = wires(), wires()
+    agent = make(kit, ("one", one), ("two", two))
+    real, left = kit.apply, 3
+
+    def apply(changes: object) -> None:
+        nonlocal left
+        kinds = {type(change).__name__ for change in changes}  # type: ignore[attr-defined]
+        if "Sealed" in kinds and left:
+            left -= 1
+            kit.cancel(min(kit.kept()))
+        real(changes)  # type: ignore[arg-type]
+
+    kit.apply = apply  # type: ignore[method-assign]
+    async with running(agent, make(center, ("one", one_down), ("two", two_down))):
+        kit.keep([Draft(RecordKind.TEXT, Precedence(n % 4), f"n {n}") for n in range(8)])
+        await until(lambda: held(kit) == 5)
+    assert left == 0 and len(texts(center)) == 5

@@ -84,6 +84,13 @@ def decode_content(data: bytes, base_minute: int | None) -> Content | Rejected:
         return Rejected(bad.code)
 
 
+def wide_minute(data: bytes) -> int | None:
+    """The minute that a content says in full, even where the rest cannot be decoded."""
+    if len(data) < 5 or not data[0] & _WIDE:
+        return None
+    return int.from_bytes(data[1:5], "big")
+
+
 def fill(
     records: Sequence[Record], room_bytes: int, base_minute: int | None, ack: AckBlock | None
 ) -> tuple[bytes, int]:

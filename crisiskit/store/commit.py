@@ -13,6 +13,8 @@ from crisiskit.step import (
     Advanced,
     Arrived,
     Change,
+    ClockAgreed,
+    ClockJumped,
     Contact,
     EpochHeard,
     EpochOpened,
@@ -21,6 +23,7 @@ from crisiskit.step import (
     PartsDropped,
     Raised,
     ReadThere,
+    Receipted,
     Sealed,
     Sent,
     Spent,
@@ -252,9 +255,31 @@ def _code_at(db: sqlite3.Connection, pairing: int, came: Direction, ref: Any) ->
 
 def _advanced(db: sqlite3.Connection, c: Advanced, now: int) -> None:
     db.execute(
-        "UPDATE heard_epoch SET next_seq = ?, digest = ?, base_minute = ?"
+        "UPDATE heard_epoch SET next_seq = ?, digest = ?, base_minute = ?, owed = 1"
         " WHERE pairing = ? AND epoch = ? AND salt = ?",
         (c.next_seq, c.digest, c.base_minute, c.pairing, c.epoch, c.salt),
+    )
+
+
+def _receipted(db: sqlite3.Connection, c: Receipted, now: int) -> None:
+    db.executemany(
+        "UPDATE heard_epoch SET owed = 0 WHERE pairing = ? AND epoch = ? AND salt = ?",
+        [(c.pairing, epoch, salt) for epoch, salt in c.lives],
+    )
+
+
+def _clock_agreed(db: sqlite3.Connection, c: ClockAgreed, now: int) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO meta (key, value) VALUES ('clock_agreed_at', ?)",
+        (str(now).encode(),),
+    )
+
+
+def _clock_jumped(db: sqlite3.Connection, c: ClockJumped, now: int) -> None:
+    db.execute(
+        "UPDATE record SET expires_at = expires_at + ? WHERE expires_at IS NOT NULL AND id IN"
+        " (SELECT record FROM delivery WHERE state = 'kept')",
+        (c.by_ms,),
     )
 
 
@@ -317,6 +342,9 @@ _WRITERS: dict[type, Callable[[sqlite3.Connection, Any, int], None]] = {
     EpochHeard: _epoch_heard,
     Arrived: _arrived,
     Advanced: _advanced,
+    Receipted: _receipted,
+    ClockAgreed: _clock_agreed,
+    ClockJumped: _clock_jumped,
     PartArrived: _part_arrived,
     PartsDropped: _parts_dropped,
     ReadThere: _read_there,

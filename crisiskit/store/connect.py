@@ -7,9 +7,10 @@ Protocol section 11: one writing connection a process, explicit transactions,
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from crisiskit.errors import BusyError, CrisiskitError, StoreError
 from crisiskit.store import schema
@@ -54,6 +55,27 @@ def open_reader(path: Path) -> sqlite3.Connection:
         for pragma in _FOR_ALL:
             connection.execute(f"PRAGMA {pragma}")
         return connection
+
+
+def read(
+    connection: sqlite3.Connection, path: Path, sql: str, values: Sequence[Any] = ()
+) -> list[tuple[Any, ...]]:
+    """The rows of a query. What a killed writer left half done is rolled back first."""
+    with explained(path):
+        try:
+            return connection.execute(sql, tuple(values)).fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+                raise
+            _roll_back(path)
+            return connection.execute(sql, tuple(values)).fetchall()
+
+
+def _roll_back(path: Path) -> None:
+    """Undo a transaction that its process did not live to end: a reader may not do that."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("ROLLBACK")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from crisiskit.model import ClockQuality, Direction, Precedence, Record, RecordKind, Reference
 from crisiskit.step import (
+    HEARD_EPOCHS_KEPT,
     HeardEpoch,
     PairingState,
     PartArrived,
@@ -15,8 +16,6 @@ from crisiskit.step import (
     SendingEpoch,
     Snapshot,
 )
-
-HEARD_EPOCHS_KEPT = 1024
 
 
 def snapshot(db: sqlite3.Connection) -> Snapshot:
@@ -125,30 +124,32 @@ def _outstanding(db: sqlite3.Connection, pairing: int) -> tuple[SealedEnvelope, 
 
 def _sending(db: sqlite3.Connection, pairing: int, epoch: int) -> SendingEpoch:
     row = db.execute(
-        "SELECT salt, part_key, held_below FROM sending_epoch WHERE pairing = ? AND epoch = ?",
+        "SELECT salt, part_key FROM sending_epoch WHERE pairing = ? AND epoch = ?",
         (pairing, epoch),
     ).fetchone()
     digests = db.execute(
         "SELECT digest FROM envelope WHERE pairing = ? AND epoch = ? ORDER BY seq",
         (pairing, epoch),
     ).fetchall()
-    return SendingEpoch(epoch, row[0], row[1], tuple(d[0] for d in digests), row[2])
+    return SendingEpoch(epoch, row[0], row[1], tuple(d[0] for d in digests))
 
 
 def _heard(db: sqlite3.Connection, pairing: int) -> tuple[HeardEpoch, ...]:
     rows = db.execute(
-        "SELECT epoch, salt, next_seq, digest, base_minute FROM heard_epoch WHERE pairing = ?"
+        "SELECT epoch, salt, next_seq, digest, base_minute, owed FROM heard_epoch WHERE pairing = ?"
         " ORDER BY epoch DESC LIMIT ?",
         (pairing, HEARD_EPOCHS_KEPT),
     ).fetchall()
     heard = []
-    for epoch, salt, next_seq, digest, base_minute in reversed(rows):
+    for epoch, salt, next_seq, digest, base_minute, owed in reversed(rows):
         ahead = db.execute(
             "SELECT seq, leaf FROM arrived WHERE pairing = ? AND epoch = ? AND salt = ?"
             " AND seq >= ? ORDER BY seq",
             (pairing, epoch, salt, next_seq),
         ).fetchall()
-        heard.append(HeardEpoch(epoch, salt, next_seq, digest, base_minute, tuple(ahead)))
+        heard.append(
+            HeardEpoch(epoch, salt, next_seq, digest, base_minute, tuple(ahead), bool(owed))
+        )
     return tuple(heard)
 
 

@@ -65,6 +65,7 @@ CREATE TABLE heard_epoch (
     next_seq INTEGER NOT NULL DEFAULT 0,
     digest BLOB NOT NULL,
     base_minute INTEGER,
+    owed INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (pairing, epoch, salt)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE arrived (

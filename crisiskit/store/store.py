@@ -7,10 +7,11 @@ engine starts from is in ``load``; what screens read is in ``views``.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from crisiskit.clock import minute_of
 from crisiskit.codec.readings import encode_references
 from crisiskit.codec.record import record_digest, record_id
 from crisiskit.errors import CrisiskitError, StoreError, UsageError
@@ -34,6 +35,9 @@ TWINS_MAX = 256
 DAY_MS = 86_400_000
 PARTS_MS = 7 * DAY_MS
 HELD_ENVELOPES_MS = 30 * DAY_MS
+_REQUEST_FACT = "request_"
+_KIT_NUMBER_DIGITS = 5
+CLOCK_TRUSTED_MS = 7 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,16 @@ class NewPairing:
     send_chain: bytes
     heard_chain: bytes
     keeps_root: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A kit that a center knows. ``request``: SHA-256 of what it was admitted for."""
+
+    number: int
+    name: str
+    kit_fp: bytes
+    request: bytes | None
 
 
 class Store:
@@ -101,24 +115,28 @@ class Store:
     def add_pairing(self, new: NewPairing, **facts: bytes) -> int:
         """Write a pairing, with facts of this installation, in one transaction."""
         with explained(self.path), transaction(self._db) as db:
-            cursor = db.execute(
-                "INSERT INTO pairing (kit_number, name, kit_fp, public_key, peer_fp,"
-                " send_epoch, send_chain, heard_chain_epoch, heard_chain, keeps_root,"
-                " enrolled_at) VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, ?, ?)",
-                (
-                    new.kit_number,
-                    new.name,
-                    new.kit_fp,
-                    new.public_key,
-                    new.peer_fp,
-                    new.send_chain,
-                    new.heard_chain,
-                    int(new.keeps_root),
-                    self._wall(),
-                ),
+            return _insert_pairing(db, new, facts, self._wall())
+
+    def admit_kit(
+        self, new: NewPairing, request: bytes, number_for: Callable[[Sequence[Admitted]], int]
+    ) -> int:
+        """Write the pairing of a kit under the number it is given, and return that number.
+
+        ``number_for`` sees all kits admitted so far, in the transaction that writes: nobody
+        else admits one meanwhile. The number of a known kit changes nothing.
+        """
+        with explained(self.path), transaction(self._db) as db:
+            rows = db.execute(
+                "SELECT p.kit_number, p.name, p.kit_fp, m.value FROM pairing p"
+                " LEFT JOIN meta m ON m.key = ? || p.kit_number ORDER BY p.kit_number",
+                (_REQUEST_FACT,),
             )
-            db.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", facts.items())
-            return int(cursor.lastrowid or 0)
+            known = [Admitted(*row) for row in rows]
+            number = number_for(known)
+            if all(kit.number != number for kit in known):
+                admitted = replace(new, kit_number=number)
+                _insert_pairing(db, admitted, {f"{_REQUEST_FACT}{number}": request}, self._wall())
+            return number
 
     # -- records ---------------------------------------------------------------------------
 
@@ -148,7 +166,7 @@ class Store:
         now = self._wall()
         pairings = _recipients(db, draft.to)
         answers = _answered(db, draft.answers) if draft.answers else (None, "")
-        record, digest = _distinct(db, own_fp, draft, now // 60_000, answers[0])
+        record, digest = _distinct(db, own_fp, draft, minute_of(now), answers[0])
         code = record_id(digest)
         ref = answers[0]
         row = db.execute(
@@ -248,6 +266,11 @@ class Store:
             rows = self._db.execute("SELECT id FROM delivery WHERE state = 'kept' ORDER BY id")
             return [row[0] for row in rows]
 
+    def pairings(self) -> frozenset[int]:
+        """The pairings there are."""
+        with explained(self.path):
+            return frozenset(row[0] for row in self._db.execute("SELECT id FROM pairing"))
+
     def queued(self, deliveries: Sequence[int]) -> tuple[Queued, ...]:
         """These deliveries with their records, as far as they still wait."""
         with explained(self.path):
@@ -320,6 +343,29 @@ class Store:
         return True
 
 
+def _insert_pairing(
+    db: sqlite3.Connection, new: NewPairing, facts: Mapping[str, bytes], now: int
+) -> int:
+    cursor = db.execute(
+        "INSERT INTO pairing (kit_number, name, kit_fp, public_key, peer_fp,"
+        " send_epoch, send_chain, heard_chain_epoch, heard_chain, keeps_root,"
+        " enrolled_at) VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, ?, ?)",
+        (
+            new.kit_number,
+            new.name,
+            new.kit_fp,
+            new.public_key,
+            new.peer_fp,
+            new.send_chain,
+            new.heard_chain,
+            int(new.keeps_root),
+            now,
+        ),
+    )
+    db.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", facts.items())
+    return int(cursor.lastrowid or 0)
+
+
 def _recipients(db: sqlite3.Connection, to: str) -> list[int]:
     if to == EVERY_KIT:
         rows = db.execute("SELECT id FROM pairing ORDER BY id").fetchall()
@@ -328,7 +374,7 @@ def _recipients(db: sqlite3.Connection, to: str) -> list[int]:
     else:
         rows = db.execute(
             "SELECT id FROM pairing WHERE keeps_root = 1 AND (name = ? OR kit_number = ?)",
-            (to, int(to) if to.isdecimal() else -1),
+            (to, int(to) if to.isdecimal() and len(to) <= _KIT_NUMBER_DIGITS else -1),
         ).fetchall()
     if not rows:
         raise UsageError("kit_unknown", name=to)
@@ -352,6 +398,7 @@ def _distinct(
     db: sqlite3.Connection, own_fp: bytes, draft: Draft, minute: int, answers: Reference | None
 ) -> tuple[Record, bytes]:
     """The record under a digest not used yet: equal words in one minute get a twin number."""
+    clock = draft.clock or _clock_quality(db, minute * 60_000)
     for twin in range(TWINS_MAX):
         record = Record(
             draft.kind,
@@ -361,12 +408,21 @@ def _distinct(
             draft.data,
             twin,
             answers,
-            draft.clock,
+            clock,
         )
         digest = record_digest(own_fp, record)
         if db.execute("SELECT 1 FROM record WHERE digest = ?", (digest,)).fetchone() is None:
             return record, digest
     raise CrisiskitError("too_many_twins")
+
+
+def _clock_quality(db: sqlite3.Connection, now: int) -> ClockQuality:
+    """The center's clock is the measure; a kit's is as good as their last agreement."""
+    facts = dict(db.execute("SELECT key, value FROM meta WHERE key IN ('role', 'clock_agreed_at')"))
+    agreed = int(facts.get("clock_agreed_at", b"0"))
+    if facts.get("role") == CENTER.encode() or abs(now - agreed) < CLOCK_TRUSTED_MS:
+        return ClockQuality.CENTER
+    return ClockQuality.UNKNOWN
 
 
 def _withdraw_replaced(db: sqlite3.Connection, key: str, pairings: Sequence[int], now: int) -> None:

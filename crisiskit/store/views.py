@@ -18,7 +18,7 @@ from crisiskit.model import (
     RecordKind,
     State,
 )
-from crisiskit.store.connect import explained, open_reader
+from crisiskit.store.connect import open_reader, read
 
 PAGE_ROWS = 128
 DAY_MS = 86_400_000
@@ -181,8 +181,7 @@ class Views:
     # -- plumbing --------------------------------------------------------------------------
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with explained(self._path):
-            return self._db.execute(sql, tuple(values)).fetchall()
+        return read(self._db, self._path, sql, values)
 
     def _messages(self, sql: str, values: Sequence[Any]) -> list[Message]:
         return [self._message(row) for row in self._rows(sql, values)]

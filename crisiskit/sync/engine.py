@@ -14,23 +14,21 @@ If a commit fails the engine is ahead of the disk: throw it away and start one f
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from heapq import heappop, heappush
 
-from crisiskit.codec.acks import Receipt, decode_receipt
-from crisiskit.codec.header import FrameKind, Header, decode_header
-from crisiskit.codec.readings import decode_references
+from crisiskit.codec.acks import Receipt
+from crisiskit.codec.header import decode_header
 from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import Entropy
-from crisiskit.model import Notice, Precedence, Record, RecordKind
+from crisiskit.model import Notice, Precedence
 from crisiskit.step import (
     Change,
+    ClockJumped,
     Contact,
     Expired,
     Now,
-    PairingState,
-    Raised,
-    ReadThere,
+    Receipted,
     Sent,
     Snapshot,
     Spent,
@@ -49,30 +47,14 @@ from crisiskit.sync.events import (
     PeerLost,
     Tick,
 )
-from crisiskit.sync.hearer import Hearer
 from crisiskit.sync.lanes import Lane, choose
-from crisiskit.sync.sender import Outgoing, Sender
+from crisiskit.sync.sender import Outgoing
+from crisiskit.sync.station import CONTACT_S, NEVER, Station
 from transports.link import Traits
 
-CLOCK_DOUBT_S = 600
-CONTACT_S = 10.0
+CLOCK_JUMP_MS = 60_000
 EPOCH_BYTES = 6
 RECEIPT_BYTES = 24  # header, time and tag of a receipt, with room to spare
-NEVER = float("inf")
-
-
-class Station:
-    """One pairing at work: what goes out, what comes in, and the ways to the far end."""
-
-    def __init__(self, state: PairingState, entropy: Entropy) -> None:
-        self.pairing = state.pairing
-        self.keeps_root = state.keeps_root
-        self.sender = Sender(state, entropy)
-        self.hearer = Hearer(state)
-        self.paths = dict(state.paths)
-        self.last_link = state.paths[-1][0] if state.paths else ""
-        self.contact_s = -CONTACT_S
-        self.wake_s = NEVER
 
 
 class Engine:
@@ -88,7 +70,7 @@ class Engine:
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._users: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
         self._alarms: list[tuple[float, int]] = []
-        self._clock_doubted = False
+        self._clock_ahead_ms: float | None = None
         self.rejected: Counter[str] = Counter()
         for item in snapshot.queue:
             self._stations[item.pairing].sender.outbox.add([item])
@@ -96,9 +78,32 @@ class Engine:
             for path in station.paths.items():
                 self._users[path].add(station.pairing)
 
+    def paths(self) -> dict[int, dict[str, str]]:
+        """The ways to each station that this process life has heard itself."""
+        return {
+            pairing: {link: s.paths[link] for link in s.live if link in s.paths}
+            for pairing, s in self._stations.items()
+        }
+
+    def adopt(self, paths: Mapping[int, Mapping[str, str]]) -> None:
+        """Go on with the ways that an engine before this one heard in the same process."""
+        for pairing, ways in paths.items():
+            station = self._stations[pairing]
+            for link, peer in ways.items():
+                station.paths[link] = peer
+                station.live.add(link)
+                self._users[link, peer].add(pairing)
+
+    @property
+    def pairings(self) -> frozenset[int]:
+        """The stations it knows of."""
+        return frozenset(self._stations)
+
     def handle(self, event: Event, now: Now) -> Step:
         """Take one event in and say all that follows from it."""
+        jumped = self._clock_jumped(now)
         changes, touched = self._note(event, now)
+        changes = [*jumped, *changes]
         while self._alarms and self._alarms[0][0] <= now.mono_s:
             station = self._stations[heappop(self._alarms)[1]]
             station.wake_s = NEVER
@@ -132,7 +137,7 @@ class Engine:
         """Take the event into the state; which stations may now have something to do."""
         match event:
             case LinkUp(link, traits):
-                self._link_up(link, traits)
+                self._link_up(link, traits, now)
                 return [], set(self._stations)
             case LinkDown(link):
                 self._link_down(link, now)
@@ -159,27 +164,41 @@ class Engine:
             case Tick():
                 return [], set()
 
-    def _link_up(self, link: str, traits: Traits) -> None:
+    def _clock_jumped(self, now: Now) -> list[Change]:
+        """Lifetimes are counted on the clock that only rises (protocol section 11)."""
+        ahead = now.wall_ms - now.mono_s * 1000
+        before, self._clock_ahead_ms = self._clock_ahead_ms, ahead
+        if before is None or abs(ahead - before) < CLOCK_JUMP_MS:
+            return []
+        by = round(ahead - before)
+        for station in self._stations.values():
+            station.sender.outbox.shift(by)
+        return [ClockJumped(by)]
+
+    def _link_up(self, link: str, traits: Traits, now: Now) -> None:
         self._traits[link] = traits
         if not traits.listens:
             self._lanes[link, ""] = Lane(link, "", traits)
-        elif not traits.lasting_peers:
-            for station in self._stations.values():
+        for station in self._stations.values():
+            if traits.listens and not traits.lasting_peers and link not in station.live:
                 station.paths.pop(link, None)
+            station.sender.link_up(link, not traits.metered, now.mono_s)
 
     def _link_down(self, link: str, now: Now) -> None:
         self._traits.pop(link, None)
         for name, peer in [key for key in self._lanes if key[0] == link]:
             del self._lanes[name, peer]
             for station in self._stations.values():
-                station.sender.failed(name, peer, now.mono_s)
+                station.lane_lost(name, peer, now.mono_s)
+        for station in self._stations.values():
+            station.live.discard(link)
 
     def _peer_lost(self, link: str, peer: str, now: Now) -> set[int]:
         self._lanes.pop((link, peer), None)
         users = self._users.pop((link, peer), set())
         for pairing in users:
             station = self._stations[pairing]
-            station.sender.failed(link, peer, now.mono_s)
+            station.lane_lost(link, peer, now.mono_s)
             if station.paths.get(link) == peer:
                 del station.paths[link]
         return users
@@ -197,6 +216,9 @@ class Engine:
         changes: list[Change] = [_spent(transmit.link, lane.traits, size)]
         carries = transmit.carries
         station = self._stations[carries.pairing]
+        told = station.telling.pop((transmit.link, transmit.peer), ())
+        if carries.seq is None and told:
+            changes.append(Receipted(station.pairing, told))
         whole = station.sender.left(carries, lane, now.mono_s)
         if carries.seq is not None and (whole or carries.part is not None):
             credits = lane.traits.price(size).credits
@@ -218,8 +240,8 @@ class Engine:
         if lane is not None:
             lane.busy = False
             lane.blocked_until_s = now.mono_s + retry_after_s
-        sender = self._stations[transmit.carries.pairing].sender
-        sender.failed(transmit.link, transmit.peer, now.mono_s)
+        station = self._stations[transmit.carries.pairing]
+        station.lane_lost(transmit.link, transmit.peer, now.mono_s)
 
     # -- frames that came in ---------------------------------------------------------------
 
@@ -234,15 +256,24 @@ class Engine:
         if station is None or traits is None:
             self.rejected["unknown_station"] += 1
             return [], set()
-        changes = self._opened(station, header, event, traits, now)
-        if changes is None:
+        opened = station.take_in(header, event, traits, now)
+        if opened is None:
             self.rejected["not_authentic"] += 1
             return [], set()
-        return [*changes, *self._contact(station, event, now)], {station.pairing}
+        contact = self._contact(station, event, opened.news, now)
+        return [*opened.changes, *contact], {station.pairing}
 
-    def _contact(self, station: Station, event: FrameReceived, now: Now) -> list[Change]:
-        """The way it came is a way back; noted on disk when new, else now and then."""
+    def _contact(
+        self, station: Station, event: FrameReceived, news: bool, now: Now
+    ) -> list[Change]:
+        """The way news came is a way back; noted on disk when new, else now and then.
+
+        A repeat may be somebody's recording: it shows a way only where none is known.
+        """
         known = station.paths.get(event.link) == event.peer
+        if not news and event.link in station.paths:
+            return []
+        station.live.add(event.link)
         station.paths[event.link] = event.peer
         station.last_link = event.link
         self._users[event.link, event.peer].add(station.pairing)
@@ -251,63 +282,14 @@ class Engine:
         station.contact_s = now.mono_s
         return [Contact(station.pairing, event.link, event.peer)]
 
-    def _opened(
-        self, station: Station, header: Header, event: FrameReceived, traits: Traits, now: Now
-    ) -> list[Change] | None:
-        frame = event.frame
-        changes: list[Change] = []
-        if header.kind is FrameKind.RECEIPT:
-            return self._receipt(station, header, frame, now)
-        if header.kind is FrameKind.PART:
-            parted = station.hearer.part(header, frame, traits, now.mono_s)
-            if parted is None:
-                return None
-            changes, whole, header = parted
-            if whole is None:
-                return changes
-            frame = whole
-        opened = station.hearer.envelope(header, frame, event.link, traits, now.mono_s)
-        if opened is None:
-            return changes or None
-        changes += opened.changes
-        if opened.content is not None:
-            if opened.content.ack is not None and not opened.old:
-                changes += station.sender.take_block(opened.content.ack, now.mono_s)
-            changes += _read_there(station, opened.content.records)
-        return changes
-
-    def _receipt(
-        self, station: Station, header: Header, frame: bytes, now: Now
-    ) -> list[Change] | None:
-        opened = station.hearer.open(header, frame)
-        if opened is None:
-            return None
-        keys, data = opened
-        receipt = decode_receipt(data)
-        if isinstance(receipt, Rejected):
-            self.rejected[receipt.code] += 1
-            return []
-        changes = station.hearer.heard_receipt(keys)
-        if station.hearer.is_old(keys):
-            return changes
-        for block in receipt.blocks:
-            changes += station.sender.take_block(block, now.mono_s)
-        return [*changes, *self._doubt_clock(station, receipt.time_s, now)]
-
-    def _doubt_clock(self, station: Station, time_s: int, now: Now) -> list[Change]:
-        """The center's time is a hint to set the clock, never more (protocol section 11)."""
-        off_s = time_s - now.wall_ms // 1000
-        if station.keeps_root or self._clock_doubted or abs(off_s) < CLOCK_DOUBT_S:
-            return []
-        self._clock_doubted = True
-        return [Raised(station.pairing, Notice("clock_wrong", str(off_s)))]
-
     # -- what leaves -----------------------------------------------------------------------
 
     def _plan(self, station: Station, now: Now) -> tuple[list[Change], list[Transmit]]:
         """Fill every lane that is free, most urgent first."""
         changes: list[Change] = []
         transmits: list[Transmit] = []
+        if station.sender.used_up:
+            changes += station.warn("epochs", Notice("epochs_used_up"))
         while True:
             lanes = self._ways(station)
             if not lanes:
@@ -319,6 +301,10 @@ class Engine:
             changes += more
             transmits.append(transmit)
             self._lanes[transmit.link, transmit.peer].busy = True
+        if lanes:
+            most = max(lane.content_bytes_max for lane in lanes)
+            for delivery in station.sender.outbox.larger_than(most):
+                changes += station.warn(delivery, Notice("too_large_for_links"))
         return changes, transmits
 
     def _next(
@@ -343,14 +329,17 @@ class Engine:
             lane = choose(able, one.precedence, now.mono_s, one.unanswered)
             if lane is not None and not _leave_to_rest(one, lane, now):
                 return [], self._transmit(station, one, lane)
-        head = sender.outbox.head()
-        if head is None or (head >= Precedence.IMMEDIATE) is not urgent or not sender.may_seal():
+        head = sender.outbox.head(urgent)
+        if head is None or sender.used_up or not sender.may_seal(head):
             return None
         able = list(lanes)
         while (lane := choose(able, head, now.mono_s, {})) is not None:
-            batch = sender.outbox.batch(lane.content_bytes_max)
+            batch = sender.outbox.batch(urgent, lane.content_bytes_max)
             if batch:
-                changes, one = sender.seal(batch, lane, station.hearer.riding_block(now.mono_s))
+                riding = station.hearer.riding_block(now.mono_s)
+                changes, one = sender.seal(batch, lane, riding[0] if riding else None)
+                if riding:
+                    changes.append(Receipted(station.pairing, (riding[1],)))
                 return changes, self._transmit(station, one, lane)
             able.remove(lane)
         return None
@@ -364,14 +353,15 @@ class Engine:
         self, station: Station, lanes: list[Lane], now: Now
     ) -> tuple[list[Change], Transmit] | None:
         due = station.hearer.next_due_s()
-        if due is None or due > now.mono_s:
+        if due is None or due > now.mono_s or station.sender.used_up:
             return None
         back = [lane for lane in lanes if lane.link == station.last_link]
         lane = choose(back or lanes, Precedence.ROUTINE, now.mono_s, {})
         if lane is None:
             return None
         room = lane.traits.mtu_bytes - RECEIPT_BYTES
-        blocks = station.hearer.due_blocks(now.mono_s, room)
+        blocks, lives = station.hearer.due_blocks(now.mono_s, room)
+        station.telling[lane.link, lane.peer] = lives
         receipt = Receipt(now.wall_ms // 1000 % 2**32, blocks)
         changes, frame, carries = station.sender.seal_receipt(receipt)
         return changes, Transmit(lane.link, lane.peer, frame, carries)
@@ -419,16 +409,3 @@ def _leave_to_rest(one: Outgoing, lane: Lane, now: Now) -> bool:
 def _spent(link: str, traits: Traits, frame_bytes: int) -> Spent:
     price = traits.price(frame_bytes)
     return Spent(link, frame_bytes, price.credits, price.micros)
-
-
-def _read_there(station: Station, records: Iterable[Record]) -> list[Change]:
-    """Reading receipts among the records, as far as they speak of records of ours."""
-    sends = station.hearer.direction.other
-    found = [
-        reference
-        for record in records
-        if record.kind is RecordKind.READ
-        for reference in decode_references(record.data)
-        if reference.direction is sends
-    ]
-    return [ReadThere(station.pairing, tuple(found))] if found else []

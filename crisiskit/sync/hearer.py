@@ -6,11 +6,12 @@ receipted before it is committed, and a repeat costs no more than opening it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from crisiskit.codec.acks import NO_DIGEST, AckBlock, PartRequest, ack_block, encode_block
 from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf
-from crisiskit.codec.content import Content, decode_content
+from crisiskit.codec.content import Content, decode_content, wide_minute
 from crisiskit.codec.header import Header, associated_data
 from crisiskit.codec.parts import PartSet, open_part
 from crisiskit.codec.record import record_digest
@@ -19,6 +20,7 @@ from crisiskit.crypto.keys import EPOCH_MAX, ChainKey, EpochKeys, EpochSecret
 from crisiskit.crypto.seal import open_frame
 from crisiskit.model import Notice, Precedence
 from crisiskit.step import (
+    HEARD_EPOCHS_KEPT,
     Advanced,
     Arrived,
     Change,
@@ -37,8 +39,9 @@ REPEAT_FREE_S = 2.0
 REPEAT_METERED_S = 3600.0
 IMMEDIATE_DELAY_S = 60.0
 RIDER_BYTES_MAX = 24
+WIDE_AFTER = 100
 UNPROVED = b""
-_Name = tuple[int, bytes]
+Name = tuple[int, bytes]
 
 
 @dataclass(slots=True)
@@ -58,9 +61,10 @@ class Heard:
     due_s: float | None = None
     rides: bool = False
     receipted_s: float = -REPEAT_METERED_S
+    last_receipt: int = -1
 
     @property
-    def name(self) -> _Name:
+    def name(self) -> Name:
         """Epoch and salt."""
         return self.keys.epoch, self.keys.salt
 
@@ -69,10 +73,12 @@ class Heard:
 class Opened:
     """An authentic envelope: what to commit, and what it says to our sender.
 
-    ``content`` is None for a repeat and for what could not be decoded.
+    ``content`` is None for a repeat and for what could not be decoded. ``news`` tells what
+    nobody can have recorded and played again. ``old``: something newer was heard before.
     """
 
     changes: list[Change]
+    news: bool
     content: Content | None = None
     old: bool = False
 
@@ -91,17 +97,24 @@ class Hearer:
         self._secrets = {
             epoch: EpochSecret(self.direction, epoch, secret) for epoch, secret in state.secrets
         }
-        self._heard: dict[_Name, Heard] = {}
+        self._heard: dict[Name, Heard] = {}
+        full = len(state.heard) >= HEARD_EPOCHS_KEPT
+        self._oldest = state.heard[0].epoch if full else 0
         for h in state.heard:
             if not self._reachable(h.epoch):
                 continue
             keys = self._secret(h.epoch).keys(h.salt)
             self._heard[h.epoch, h.salt] = Heard(
-                keys, h.digest, h.next_seq, h.base_minute, dict(h.ahead)
+                keys,
+                h.digest,
+                h.next_seq,
+                h.base_minute,
+                dict(h.ahead),
+                due_s=0.0 if h.owed else None,
             )
-        self._newest: list[_Name] = list(self._heard)[-2:]
-        self._parts: dict[tuple[_Name, int], PartSet] = {}
-        self._parts_due: dict[tuple[_Name, int], float] = {}
+        self._newest: list[Name] = list(self._heard)[-2:]
+        self._parts: dict[tuple[Name, int], PartSet] = {}
+        self._parts_due: dict[tuple[Name, int], float] = {}
         for part in state.parts:
             self._resume_part(part)
 
@@ -120,7 +133,9 @@ class Hearer:
         return self._secrets[epoch]
 
     def _reachable(self, epoch: int) -> bool:
-        """Whether its secret is kept or can still be derived."""
+        """Whether it is not forgotten, and its secret is kept or can still be derived."""
+        if epoch < self._oldest:
+            return False
         return epoch in self._secrets or epoch >= self._ahead.epoch
 
     def _keys(self, header: Header) -> list[EpochKeys]:
@@ -188,14 +203,15 @@ class Hearer:
         seq = header.counter
         if seq < heard.next_seq or seq in heard.ahead:
             self._repeat_due(heard, traits, now_s)
-            return Opened(changes)
+            return Opened(changes, news=False)
+        if seq == 0:
+            heard.base_minute = wide_minute(data)
         content = decode_content(data, heard.base_minute)
         self._news_due(heard, header.precedence, traits, now_s)
         associated = associated_data(header)
         if isinstance(content, Rejected):
-            return Opened([*changes, *self._unreadable(heard, seq, frame, data, link, content)])
-        if seq == 0:
-            heard.base_minute = content.records[0].minute
+            unreadable = self._unreadable(heard, seq, frame, data, link, content)
+            return Opened([*changes, *unreadable], news=True)
         digests = tuple(record_digest(self._author_fp, record) for record in content.records)
         heard.ahead[seq] = envelope_leaf(associated, digests)
         arrived = Arrived(
@@ -211,7 +227,8 @@ class Hearer:
             content.records,
             digests,
         )
-        return Opened([*changes, arrived, self._advance(heard)], content, self.is_old(keys))
+        changes += [arrived, self._advance(heard)]
+        return Opened(changes, True, content, self.is_old(keys))
 
     def _unreadable(
         self, heard: Heard, seq: int, frame: bytes, data: bytes, link: str, why: Rejected
@@ -275,7 +292,7 @@ class Hearer:
             return [*changes, kept], None, part.header
         return None
 
-    def _set_for(self, name: tuple[_Name, int], last: int) -> tuple[PartSet, list[Change]]:
+    def _set_for(self, name: tuple[Name, int], last: int) -> tuple[PartSet, list[Change]]:
         dropped: list[Change] = []
         if name in self._parts and self._parts[name].last != last:
             dropped.append(self._drop(name))
@@ -285,7 +302,7 @@ class Hearer:
             self._parts[name] = PartSet(last)
         return self._parts[name], dropped
 
-    def _drop(self, name: tuple[_Name, int]) -> PartsDropped:
+    def _drop(self, name: tuple[Name, int]) -> PartsDropped:
         self._parts.pop(name, None)
         self._parts_due.pop(name, None)
         (epoch, salt), seq = name
@@ -322,7 +339,7 @@ class Hearer:
         times = [h.due_s for h in self._heard.values() if h.due_s is not None]
         return min([*times, *self._parts_due.values()], default=None)
 
-    def riding_block(self, now_s: float) -> AckBlock | None:
+    def riding_block(self, now_s: float) -> tuple[AckBlock, Name] | None:
         """The one ack block worth carrying along with data, if any; a long one goes alone."""
         riders = [h for h in self._heard.values() if h.due_s is not None or h.rides]
         if not riders:
@@ -332,24 +349,34 @@ class Hearer:
         if len(encode_block(block)) > RIDER_BYTES_MAX:
             return None
         self._receipted(heard, now_s)
-        return block
+        return block, heard.name
 
-    def due_blocks(self, now_s: float, room_bytes: int) -> tuple[AckBlock | PartRequest, ...]:
-        """What a receipt that leaves now should say: all that is due or soon due.
+    def due_blocks(
+        self, now_s: float, room_bytes: int
+    ) -> tuple[tuple[AckBlock | PartRequest, ...], tuple[Name, ...]]:
+        """What a receipt that leaves now should say, and the lives it speaks of.
 
-        At least one block; what finds no room in ``room_bytes`` stays due.
+        All that is due or soon due. At least one block; what finds no room in ``room_bytes``
+        stays due.
         """
         blocks: list[AckBlock | PartRequest] = []
+        lives: list[Name] = []
         for heard in self._heard.values():
             if heard.due_s is not None and self._joins(blocks, self._block(heard), room_bytes):
                 self._receipted(heard, now_s)
+                lives.append(heard.name)
         for name in [name for name, due in self._parts_due.items() if due <= now_s]:
             (epoch, _), seq = name
             pieces = self._parts[name]
             request = PartRequest(epoch, seq, pieces.last, pieces.missing)
             if self._joins(blocks, request, room_bytes):
                 del self._parts_due[name]
-        return tuple(blocks)
+        return tuple(blocks), tuple(lives)
+
+    def owe(self, lives: Iterable[Name], now_s: float) -> None:
+        """A receipt about these lives did not leave: it is due again."""
+        for name in lives:
+            self._heard[name].due_s = now_s
 
     def _joins(
         self, blocks: list[AckBlock | PartRequest], block: AckBlock | PartRequest, room_bytes: int
@@ -366,8 +393,16 @@ class Hearer:
     def _block(self, heard: Heard) -> AckBlock:
         digest = heard.digest[:4] if heard.next_seq and heard.digest else NO_DIGEST
         beyond = [seq for seq in heard.ahead if seq > heard.next_seq]
-        return ack_block(heard.keys.epoch, heard.next_seq, digest, beyond)
+        wide = heard.keys.epoch <= self._highest() - WIDE_AFTER
+        return ack_block(heard.keys.epoch, heard.next_seq, digest, beyond, wide)
 
-    def heard_receipt(self, keys: EpochKeys) -> list[Change]:
-        """Note the life a receipt came from; its epoch is confirmed when data next leaves."""
-        return self._hear(keys)[1]
+    def heard_receipt(self, keys: EpochKeys, counter: int) -> list[Change] | None:
+        """Note the life a receipt came from; its epoch is confirmed when data next leaves.
+
+        None for a receipt that is not newer than the last one of its life.
+        """
+        heard, changes = self._hear(keys)
+        if counter <= heard.last_receipt:
+            return None
+        heard.last_receipt = counter
+        return changes

@@ -31,7 +31,6 @@ class Lane:
     traits: Traits
     busy: bool = False
     blocked_until_s: float = 0.0
-    sent_frames: int = 0
 
     def usable(self, now_s: float) -> bool:
         """Whether the lane may be used, now or as soon as it is free."""

@@ -30,7 +30,7 @@ from crisiskit.codec.header import (
 )
 from crisiskit.codec.parts import cut
 from crisiskit.codec.reject import Rejected
-from crisiskit.crypto.keys import ChainKey, Entropy, EpochKeys
+from crisiskit.crypto.keys import EPOCH_MAX, ChainKey, Entropy, EpochKeys
 from crisiskit.crypto.seal import TAG_BYTES, seal
 from crisiskit.model import Notice, Precedence
 from crisiskit.step import (
@@ -52,6 +52,8 @@ SEQ_MAX = 65_000
 ENVELOPE_BYTES_MAX = 4096
 SALT_BYTES = 4
 DOUBLINGS_MAX = 8
+REPEAT_MAX_S = 4 * 3600.0
+REPEAT_URGENT_MAX_S = 3600.0
 NAME_EPOCH_AFTER = 2
 
 
@@ -158,13 +160,25 @@ class Sender:
         )
         return min(times, default=None)
 
-    def may_seal(self) -> bool:
-        """Whether the window has room for what waits; FLASH needs none."""
-        head = self.outbox.head()
-        if head is None:
-            return False
+    def may_seal(self, precedence: Precedence) -> bool:
+        """Whether the window has room for another envelope; FLASH needs none."""
         unanswered = sum(not one.arrived for one in self.outstanding.values())
-        return head is Precedence.FLASH or unanswered < WINDOW
+        return precedence is Precedence.FLASH or unanswered < WINDOW
+
+    @property
+    def used_up(self) -> bool:
+        """Whether no epoch is left to seal under: only a new enrolment helps (section 4.7)."""
+        return self._life is None and self._chain.epoch >= EPOCH_MAX
+
+    def link_up(self, link: str, free: bool, now_s: float) -> None:
+        """A link came: what waits for an answer elsewhere may leave by it now.
+
+        Where it costs something, that is for FLASH and IMMEDIATE only.
+        """
+        for one in self.outstanding.values():
+            new = one.tries > 0 and link not in one.unanswered
+            if new and (free or one.precedence >= Precedence.IMMEDIATE):
+                one.due_s = min(one.due_s, now_s)
 
     # -- sealing ---------------------------------------------------------------------------
 
@@ -276,7 +290,9 @@ class Sender:
             if one.parts_left:
                 one.due_s = now_s
                 return False
-        wait = lane.repeat_s() * 2 ** min(one.tries, DOUBLINGS_MAX)
+        urgent = one.precedence >= Precedence.IMMEDIATE
+        most = max(lane.repeat_s(), REPEAT_URGENT_MAX_S if urgent else REPEAT_MAX_S)
+        wait = min(lane.repeat_s() * 2 ** min(one.tries, DOUBLINGS_MAX), most)
         one.tries += 1
         one.unanswered[lane.link] = one.unanswered.get(lane.link, 0) + 1
         one.due_s = now_s + wait
@@ -298,7 +314,7 @@ class Sender:
 
     def take_block(self, block: AckBlock | PartRequest, now_s: float) -> list[Change]:
         """What an authenticated ack block or request for parts changes (section 7)."""
-        number = _whole_epoch(block, self._chain.epoch)
+        number = _whole_epoch(block, max(0, self._chain.epoch - 1))
         epoch = self._epochs.get(number)
         if epoch is None:
             return []

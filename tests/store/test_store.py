@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,15 @@ import pytest
 
 from crisiskit.errors import BusyError, CrisiskitError, StoreError, UsageError
 from crisiskit.model import CENTER, Precedence, RecordKind
-from crisiskit.step import Acknowledged, EpochOpened, PartArrived, Sealed, Sent
+from crisiskit.step import (
+    Acknowledged,
+    ClockAgreed,
+    ClockJumped,
+    EpochOpened,
+    PartArrived,
+    Sealed,
+    Sent,
+)
 from crisiskit.store import connect, schema
 from crisiskit.store.commit import WithdrawnError
 from crisiskit.store.store import Draft, NewPairing, Store
@@ -197,3 +207,38 @@ def test_pruning_keeps_records_and_whatever_awaits_a_receipt(tmp_path: Path) -> 
     assert views.count() == 2
     views.close()
     store.close()
+
+
+def test_a_reader_sets_right_what_a_killed_writer_left(store: Store) -> None:
+    """A hot journal: the process died in its commit, after the file had been changed."""
+    store.keep([draft("safe")])
+    script = (
+        "import os, sqlite3, sys\n"
+        "db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "db.execute('PRAGMA cache_size = 1'); db.execute('PRAGMA cache_spill = 1')\n"
+        "db.execute('BEGIN IMMEDIATE')\n"
+        "db.execute(\"UPDATE record SET text = 'half done'\")\n"
+        "db.execute('CREATE TABLE filler (b)')\n"
+        "[db.execute('INSERT INTO filler VALUES (zeroblob(9000))') for _ in range(300)]\n"
+        "os._exit(9)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(store.path)], check=False)
+    journal = Path(f"{store.path}-journal")
+    assert journal.exists() and journal.stat().st_size > 512, "the journal is hot"
+    store.close()
+    views = Views(store.path)
+    assert [message.text for message in views.page()] == ["safe"]
+    views.close()
+
+
+def test_a_kits_clock_is_believed_for_a_week_after_it_agreed(store: Store, views: Views) -> None:
+    store.keep([draft("before")])
+    store.apply([ClockAgreed()])
+    store.keep([draft("after")])
+    assert [message.clock.name for message in views.page()] == ["CENTER", "UNKNOWN"]
+
+
+def test_lifetimes_move_with_a_clock_that_is_set(store: Store, views: Views) -> None:
+    store.keep([draft("soon", expires_at=1_000_000)])
+    store.apply([ClockJumped(5_000)])
+    assert views.page()[0].expires_at == 1_005_000

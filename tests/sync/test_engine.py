@@ -15,14 +15,18 @@ from crisiskit.crypto.keys import ChainKey
 from crisiskit.crypto.seal import open_frame, seal
 from crisiskit.model import Direction, Precedence, Record, RecordKind
 from crisiskit.step import (
+    HEARD_EPOCHS_KEPT,
     Acknowledged,
     Arrived,
     Change,
+    ClockJumped,
     EpochOpened,
+    HeardEpoch,
     Now,
     PairingState,
     Queued,
     Raised,
+    Receipted,
     Sealed,
     Snapshot,
     Step,
@@ -32,6 +36,7 @@ from crisiskit.sync.events import (
     FrameFailed,
     FrameReceived,
     FrameSent,
+    LinkDown,
     LinkUp,
     OutboxChanged,
     Tick,
@@ -303,3 +308,131 @@ def test_receipts_for_many_lives_of_a_sender_fit_the_frames_of_the_link() -> Non
         told += len(receipt.blocks)
         step = center.handle(FrameSent(step.transmits[0]), now(8))
     assert told == 12
+
+
+def flash_to_kit(center: Engine, s: float) -> tuple[str, str]:
+    step = center.handle(
+        OutboxChanged((message(50 + int(s), f"go {s}", Precedence.FLASH),)), now(s)
+    )
+    return step.transmits[0].link, step.transmits[0].peer
+
+
+def test_a_recorded_frame_played_from_elsewhere_does_not_steal_the_way_to_a_kit() -> None:
+    kit, center = engine(Direction.UP), engine(Direction.DOWN, CENTER_FREE)
+    first = kit.handle(OutboxChanged((message(1, "water"),)), now(1))
+    relay(first, center, 2, peer="kit")
+    center.handle(FrameSent(center.handle(Tick(), now(3)).transmits[0]), now(3))
+    replayed = relay(first, center, 4, peer="attacker")
+    assert not replayed.changes, "and it costs no disk"
+    assert flash_to_kit(center, 5) == ("link", "kit")
+
+
+def test_news_from_elsewhere_moves_the_way_to_a_kit() -> None:
+    kit, center = engine(Direction.UP), engine(Direction.DOWN, CENTER_FREE)
+    first = kit.handle(OutboxChanged((message(1, "water"),)), now(1))
+    relay(first, center, 2, peer="old")
+    kit.handle(FrameSent(first.transmits[0]), now(2))
+    told = relay(kit.handle(OutboxChanged((message(2, "food"),)), now(3)), center, 4, peer="new")
+    center.handle(FrameSent(told.transmits[0]), now(4))
+    assert flash_to_kit(center, 5) == ("link", "new")
+
+
+def test_a_receipt_that_a_link_refused_is_sent_again_soon() -> None:
+    slow = Traits(270, credit_bytes=50, receipt_delay_s=600, repeat_s=1800, listens=True)
+    kit, center = engine(Direction.UP), engine(Direction.DOWN, slow)
+    relay(kit.handle(OutboxChanged((message(1, "water"),)), now(1)), center, 2)
+    receipt = center.handle(Tick(), now(700)).transmits[0]
+    center.handle(FrameFailed(receipt, 30.0), now(701))
+    again = center.handle(Tick(), now(732)).transmits
+    assert again and header_of(again[0].frame).kind is FrameKind.RECEIPT
+
+
+def test_unanswered_flash_leaves_by_a_link_that_comes_up() -> None:
+    kit = engine(Direction.UP, SAT)
+    step = kit.handle(OutboxChanged((message(1, "fire", Precedence.FLASH),)), now(1))
+    for s in (2.0, 4000.0, 20_000.0):
+        kit.handle(FrameSent(step.transmits[0]), now(s))
+        step = kit.handle(Tick(), now(s + 15_000)) if s < 20_000 else step
+    lan = kit.handle(LinkUp("lan", FREE), now(20_001))
+    assert [transmit.link for transmit in lan.transmits] == ["lan"]
+
+
+def test_the_longest_wait_for_an_answer_is_four_hours() -> None:
+    kit = engine(Direction.UP, SAT)
+    step = kit.handle(OutboxChanged((message(1, "water"),)), now(1))
+    s = 1.0
+    for _ in range(12):
+        step = kit.handle(FrameSent(step.transmits[0]), now(s))
+        s += 4 * 3600 + 1
+        step = kit.handle(Tick(), now(s))
+        assert step.transmits
+
+
+def test_an_urgent_text_that_fits_no_link_is_told_and_blocks_nobody() -> None:
+    kit = engine(Direction.UP, Traits(64))
+    text = " ".join(str(n * 7919) for n in range(1800))
+    queue = (message(1, text, Precedence.IMMEDIATE), message(2, "small"))
+    step = kit.handle(OutboxChanged(queue), now(1))
+    assert [change.deliveries for change in only(step, Sealed)] == [(2,)]  # type: ignore[union-attr]
+    assert [r.notice.code for r in only(step, Raised)] == ["too_large_for_links"]  # type: ignore[union-attr]
+    assert not only(kit.handle(FrameSent(step.transmits[0]), now(2)), Raised), "told once"
+
+
+def test_a_clock_that_is_set_right_ends_no_lifetime() -> None:
+    kit = engine(Direction.UP, Traits(4096))
+    kit.handle(LinkDown("link"), now(1))
+    in_1970 = Now(1.0, 60_000)
+    kit.handle(Tick(), in_1970)
+    late = replace(message(1, "helicopter"), expires_at=60_000 + 7_200_000)
+    kit.handle(OutboxChanged((late,)), in_1970)
+    corrected = kit.handle(Tick(), now(60))
+    assert [type(change) for change in corrected.changes] == [ClockJumped]
+    assert only(kit.handle(LinkUp("link", FREE), now(3000)), Sealed)
+
+
+def test_a_pairing_without_epochs_left_says_so_and_does_not_crash() -> None:
+    state = replace(pairing(Direction.UP), send_epoch=65_535)
+    kit = Engine(Snapshot((state,), (message(1, "water"),)), lambda n: bytes(n))
+    step = kit.handle(LinkUp("link", FREE), now(0))
+    assert not step.transmits
+    assert [raised.notice.code for raised in only(step, Raised)] == ["epochs_used_up"]  # type: ignore[union-attr]
+
+
+def test_a_receipt_owed_at_a_restart_is_sent_after_it() -> None:
+    heard = HeardEpoch(3, b"salt", 1, bytes(32), MINUTE, (), owed=True)
+    state = replace(pairing(Direction.DOWN), heard=(heard,), paths=(("link", "kit"),))
+    center = Engine(Snapshot((state,), ()), lambda n: b"ctrs"[:n])
+    lasting = Traits(270, credit_bytes=50, listens=True, lasting_peers=True)
+    step = center.handle(LinkUp("link", lasting), now(0))
+    assert header_of(step.transmits[0].frame).kind is FrameKind.RECEIPT
+    sent = center.handle(FrameSent(step.transmits[0]), now(1))
+    assert only(sent, Receipted) == [Receipted(1, ((3, b"salt"),))]
+
+
+def test_a_frame_of_a_forgotten_life_is_junk() -> None:
+    lives = tuple(
+        HeardEpoch(epoch, b"salt", 1, bytes(32), MINUTE)
+        for epoch in range(1, HEARD_EPOCHS_KEPT + 1)
+    )
+    center = Engine(
+        Snapshot((replace(pairing(Direction.DOWN), heard=lives),), ()), lambda n: b"ctrs"[:n]
+    )
+    center.handle(LinkUp("link", CENTER_FREE), now(0))
+    keys = ChainKey(Direction.UP, 0, UP_KEY).secret().keys(b"salt")
+    header = Header(FrameKind.SEALED, 5, Direction.UP, Precedence.ROUTINE, 0, 0, b"salt")
+    content = encode_content(Content((message(1, "old").record,)), None)
+    step = center.handle(FrameReceived("link", "", seal(keys, header, content)), now(1))
+    assert not step.changes and center.rejected["not_authentic"] == 1
+
+
+def test_receipts_for_lives_long_ago_name_their_whole_epoch() -> None:
+    lives = (
+        HeardEpoch(2, b"salt", 1, bytes(32), MINUTE, (), owed=True),
+        HeardEpoch(300, b"salt", 1, bytes(32), MINUTE),
+    )
+    state = replace(pairing(Direction.DOWN), heard=lives, paths=(("link", "kit"),))
+    center = Engine(Snapshot((state,), ()), lambda n: b"salt"[:n])
+    step = center.handle(LinkUp("link", Traits(270, listens=True, lasting_peers=True)), now(0))
+    receipt = decode_receipt(opened(Direction.DOWN, step.transmits[0].frame))
+    assert isinstance(receipt, Receipt) and isinstance(block := receipt.blocks[0], AckBlock)
+    assert (block.epoch, block.wide) == (2, True)
