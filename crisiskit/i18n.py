@@ -232,6 +232,10 @@ ERRORS = {
         "The signature of this file is wrong: it was altered or is not from your center. Do not "
         "use it; fetch it again from its source."
     ),
+    "enrol_code_differs": N_(
+        "The kit “{name}” was not enrolled: its screen must show the code of this request. Fetch "
+        "the request again from the kit itself."
+    ),
     "enrol_not_for_this_kit": N_(
         "This answer is for another kit, or for an older request. Ask the center to answer the "
         "newest request of this kit."
@@ -329,6 +333,14 @@ NOTICES = {
     ),
     "disk_full": N_(
         "The disk is full. Urgent messages can still be kept for a while; make room now."
+    ),
+    "too_large_for_links": N_(
+        "A message waits because no link that is set up can carry anything so long. It leaves by "
+        "the first wider link; or cancel it and send it in shorter ones."
+    ),
+    "epochs_used_up": N_(
+        "The keys shared with {station} are used up: nothing more can be sent. Enrol the kit "
+        "again with a new home folder; what was kept here stays readable."
     ),
     "store_reopened": N_(
         "The database failed for a moment and was opened again ({detail}). Check the disk soon."

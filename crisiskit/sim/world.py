@@ -203,6 +203,21 @@ class World:
         station.engine = None
         station.life += 1
         self.at(self.now_s + for_s, lambda: self.start(station))
+        for name, carrier in self.carriers.items():
+            if station.is_center and not carrier.down.lasting_peers:
+                for kit in self.kits:
+                    self._disconnect(kit, name, for_s)
+
+    def _disconnect(self, kit: Station, name: str, for_s: float) -> None:
+        """A connection ends with the process at its other end, and is made anew later."""
+        life = kit.life
+        if name in kit.up:
+            kit.up.discard(name)
+            self.tell(kit, LinkDown(name))
+            self.at(
+                self.now_s + for_s + 1.0,
+                lambda: self._link_up(kit, name) if kit.life == life else None,
+            )
 
     def tell(self, station: Station, event: Event) -> None:
         """An event for a station that is running; commit, then send."""

@@ -180,9 +180,7 @@ class Engine:
         if not traits.listens:
             self._lanes[link, ""] = Lane(link, "", traits)
         for station in self._stations.values():
-            if traits.listens and not traits.lasting_peers and link not in station.live:
-                station.paths.pop(link, None)
-            station.sender.link_up(link, not traits.metered, now.mono_s)
+            station.link_up(link, traits, now.mono_s)
 
     def _link_down(self, link: str, now: Now) -> None:
         self._traits.pop(link, None)
@@ -192,6 +190,7 @@ class Engine:
                 station.lane_lost(name, peer, now.mono_s)
         for station in self._stations.values():
             station.live.discard(link)
+            station.hellos.pop(link, None)
 
     def _peer_lost(self, link: str, peer: str, now: Now) -> set[int]:
         self._lanes.pop((link, peer), None)
@@ -271,6 +270,7 @@ class Engine:
         A repeat may be somebody's recording: it shows a way only where none is known.
         """
         known = station.paths.get(event.link) == event.peer
+        station.hellos.pop(event.link, None)
         if not news and event.link in station.paths:
             return []
         station.live.add(event.link)
@@ -314,6 +314,7 @@ class Engine:
             self._next_data(station, lanes, now, urgent=True)
             or self._next_receipt(station, lanes, now)
             or self._next_data(station, lanes, now, urgent=False)
+            or self._next_hello(station, lanes, now)
         )
 
     def _next_data(
@@ -345,6 +346,7 @@ class Engine:
         return None
 
     def _transmit(self, station: Station, one: Outgoing, lane: Lane) -> Transmit:
+        station.hellos.pop(lane.link, None)
         frame, carries = station.sender.frame_for(one, lane)
         one.flying.add((lane.link, lane.peer))
         return Transmit(lane.link, lane.peer, frame, carries)
@@ -359,6 +361,21 @@ class Engine:
         lane = choose(back or lanes, Precedence.ROUTINE, now.mono_s, {})
         if lane is None:
             return None
+        return self._receipt(station, lane, now)
+
+    def _next_hello(
+        self, station: Station, lanes: list[Lane], now: Now
+    ) -> tuple[list[Change], Transmit] | None:
+        """Show a way that the center may not know, where nothing else does."""
+        for lane in lanes:
+            hello = station.hellos.get(lane.link)
+            if hello is None or hello.due_s > now.mono_s or lane.busy or station.sender.used_up:
+                continue
+            station.said_hello(lane.link, now.mono_s)
+            return self._receipt(station, lane, now)
+        return None
+
+    def _receipt(self, station: Station, lane: Lane, now: Now) -> tuple[list[Change], Transmit]:
         room = lane.traits.mtu_bytes - RECEIPT_BYTES
         blocks, lives = station.hearer.due_blocks(now.mono_s, room)
         station.telling[lane.link, lane.peer] = lives
@@ -387,6 +404,7 @@ class Engine:
         if any(not lane.busy and lane.usable(now.mono_s) for lane in lanes):
             for due in (station.sender.next_due_s(), station.hearer.next_due_s()):
                 times += [due] if due is not None and due > now.mono_s else []
+        times += [h.due_s for h in station.hellos.values() if h.due_s > now.mono_s]
         expiry = station.sender.outbox.next_expiry
         if expiry is not None:
             times.append(now.mono_s + max(0.0, (expiry - now.wall_ms) / 1000) + 0.001)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from crisiskit.codec.acks import decode_receipt
 from crisiskit.codec.header import FrameKind, Header
@@ -18,8 +18,21 @@ from crisiskit.sync.sender import Sender
 from transports.link import Traits
 
 CLOCK_DOUBT_S = 600
+HELLO_AGAIN_S = 60.0
+HELLOS_MOST = 5
 CONTACT_S = 10.0
 NEVER = float("inf")
+
+
+@dataclass(slots=True)
+class Hello:
+    """A kit shows itself on a link that came up: its center may have lost the way to it.
+
+    A receipt, with nothing to say if need be. Repeated a few times until something is heard.
+    """
+
+    due_s: float
+    tries: int = 0
 
 
 class Station:
@@ -36,6 +49,7 @@ class Station:
         self.wake_s = NEVER
         self.live: set[str] = set()
         self.telling: dict[tuple[str, str], tuple[Name, ...]] = {}
+        self.hellos: dict[str, Hello] = {}
         self.warned: set[object] = set()
         self._clock_told = False
 
@@ -43,6 +57,22 @@ class Station:
         """What that lane was given may not have left."""
         self.sender.failed(link, peer, now_s)
         self.hearer.owe(self.telling.pop((link, peer), ()), now_s)
+
+    def link_up(self, link: str, traits: Traits, now_s: float) -> None:
+        """A link can carry frames again."""
+        if traits.listens and not traits.lasting_peers and link not in self.live:
+            self.paths.pop(link, None)
+        if not self.keeps_root and not traits.metered:
+            self.hellos[link] = Hello(now_s)
+        self.sender.link_up(link, not traits.metered, now_s)
+
+    def said_hello(self, link: str, now_s: float) -> None:
+        """A hello left; the next one is not due soon, and not for ever."""
+        hello = self.hellos[link]
+        hello.due_s = now_s + HELLO_AGAIN_S * 2**hello.tries
+        hello.tries += 1
+        if hello.tries == HELLOS_MOST:
+            del self.hellos[link]
 
     def warn(self, key: object, notice: Notice) -> list[Change]:
         """A notice, once in a process life."""

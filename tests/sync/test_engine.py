@@ -73,7 +73,9 @@ def pairing(sends: Direction) -> PairingState:
 
 def engine(sends: Direction, traits: Traits = FREE, salt: bytes = b"salt") -> Engine:
     made = Engine(Snapshot((pairing(sends),), ()), lambda n: salt[:n])
-    made.handle(LinkUp("link", traits), now(0))
+    hello = made.handle(LinkUp("link", traits), now(0))
+    for transmit in hello.transmits:
+        made.handle(FrameSent(transmit), now(0))
     return made
 
 
@@ -107,7 +109,7 @@ def relay(step: Step, to: Engine, s: float, peer: str = "") -> Step:
 
 
 def test_sealed_bytes_are_committed_in_the_step_that_transmits_them() -> None:
-    step = engine(Direction.UP).handle(OutboxChanged((message(1, "water"),)), now(1))
+    step = engine(Direction.UP, SAT).handle(OutboxChanged((message(1, "water"),)), now(1))
     assert [type(change) for change in step.changes] == [EpochOpened, Sealed]
     header = header_of(step.transmits[0].frame)
     assert (header.epoch, header.salt, header.counter) == (0, b"salt", 0)
@@ -248,7 +250,7 @@ def test_a_changed_bit_anywhere_is_junk(place: int) -> None:
 
 
 def test_a_restart_seals_under_a_new_epoch() -> None:
-    first = engine(Direction.UP, salt=b"one!")
+    first = engine(Direction.UP, SAT, salt=b"one!")
     one = first.handle(OutboxChanged((message(1, "water"),)), now(1))
     opened = only(one, EpochOpened)[0]
     state = replace(pairing(Direction.UP), send_epoch=1, send_chain=opened.chain_key)  # type: ignore[union-attr]
@@ -436,3 +438,39 @@ def test_receipts_for_lives_long_ago_name_their_whole_epoch() -> None:
     receipt = decode_receipt(opened(Direction.DOWN, step.transmits[0].frame))
     assert isinstance(receipt, Receipt) and isinstance(block := receipt.blocks[0], AckBlock)
     assert (block.epoch, block.wide) == (2, True)
+
+
+def test_a_kit_with_nothing_to_say_shows_itself_on_a_free_link_so_orders_reach_it() -> None:
+    kit = Engine(Snapshot((pairing(Direction.UP),), ()), lambda n: b"salt"[:n])
+    hello = kit.handle(LinkUp("link", FREE), now(0))
+    assert header_of(hello.transmits[0].frame).kind is FrameKind.RECEIPT
+    center = engine(Direction.DOWN, CENTER_FREE)
+    order = center.handle(OutboxChanged((message(1, "come"),)), now(1))
+    assert not order.transmits, "nobody knows the way yet"
+    sealed_now = relay(hello, center, 2, peer="kit")
+    assert sealed_now.transmits[0].peer == "kit"
+
+
+def test_a_hello_costs_nothing_where_bytes_cost_money_and_ends_when_something_is_heard() -> None:
+    kit = Engine(Snapshot((pairing(Direction.UP),), ()), lambda n: b"salt"[:n])
+    assert not kit.handle(LinkUp("sat", SAT), now(0)).transmits
+    hello = kit.handle(LinkUp("link", FREE), now(0))
+    center = engine(Direction.DOWN, CENTER_FREE, salt=b"ctrs")
+    kit.handle(FrameSent(hello.transmits[0]), now(0))
+    relay(hello, center, 1)
+    told = center.handle(OutboxChanged((message(1, "come"),)), now(2))
+    relay(told, kit, 3)
+    receipt = kit.handle(Tick(), now(4))
+    kit.handle(FrameSent(receipt.transmits[0]), now(4))
+    assert not kit.handle(Tick(), now(100_000)).transmits
+
+
+def test_a_hello_is_repeated_a_few_times_only() -> None:
+    kit = Engine(Snapshot((pairing(Direction.UP),), ()), lambda n: b"salt"[:n])
+    step, said = kit.handle(LinkUp("link", FREE), now(0)), 0
+    for s in range(1, 40):
+        while step.transmits:
+            said += 1
+            step = kit.handle(FrameSent(step.transmits[0]), now(s * 100))
+        step = kit.handle(Tick(), now(s * 100 + 50))
+    assert said == 5
