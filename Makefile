@@ -5,9 +5,11 @@ SHARED ?= ../shared
 ARGS ?=
 BIN = .venv/bin
 LOCALE = crisiskit/locale
+# Measured beside crisiskit; nothing of ours needs them.
+PEERS = rns==1.5.7 lxmf==1.2.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo env env-dev test check lint types imports bench bench-line pictures messages
+.PHONY: help demo env env-dev test check lint types imports bench bench-peers pictures messages
 .PHONY: lock wheels deb deb-test clean
 
 help: ## list these commands
@@ -38,12 +40,16 @@ types: env-dev ## static types
 imports: env-dev ## who may import whom
 	@$(BIN)/lint-imports --no-cache
 
-bench: env-dev ## 500 messages of SHARED over a played satellite link: time, bytes, credits
-	@$(BIN)/python benchmarks/satellite.py "$(SHARED)" $(ARGS)
+bench: env-dev ## measure all figures against the goals (ARGS=bytes, satellite, line or footprint)
+	@$(BIN)/python -m benchmarks --shared "$(SHARED)" $(ARGS)
 
-bench-line: env-dev ## the same on a slow line, measured by the runner of SHARED as it measures others
-	@$(BIN)/python "$(SHARED)/bench/run_peers.py" --peers benchmarks/line_peer.py:CrisisKit \
-		--messages "$(SHARED)/data/crisis_messages.csv.zst" $(ARGS)
+bench-peers: env-dev ## install what `make bench ARGS=line` compares with, into build/peers
+	@$(BIN)/python -m venv build/peers
+	@build/peers/bin/python -m pip --quiet install --require-hashes -r requirements/run.txt
+	@build/peers/bin/python -m pip --quiet install $(PEERS)
+	@for program in uucp sz rz zstd; do \
+		command -v $$program >/dev/null || echo "$$program is missing: apt install uucp lrzsz zstd"; \
+	done
 
 pictures: env-dev ## draw the pictures of the README from the real screens
 	@$(BIN)/python docs/pictures/make.py

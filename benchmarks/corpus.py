@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import random
-import sys
 from pathlib import Path
 
 import zstandard
@@ -15,18 +14,27 @@ BYTES_MIN, BYTES_MAX = 20, 500
 UNPACKED_MAX = 64 * 1024 * 1024
 
 
+class MissingError(Exception):
+    """Something that a part needs is not on this machine; the words say what to do."""
+
+
+def needed(shared: Path, name: str) -> Path:
+    """A file of the shared folder. Raises MissingError."""
+    path = shared / name
+    if not path.is_file():
+        raise MissingError(f"{path} is missing: name the folder that holds {name} with SHARED=DIR")
+    return path
+
+
 def messages(
     shared: Path, column: str, count: int, genre: str | None = "direct", seed: int = 1
 ) -> list[str]:
     """``count`` distinct texts of 20 to 500 bytes from a column: ``message`` or ``original``.
 
     ``genre`` ``direct`` is what people sent to a help number, the nearest to what a field
-    team types; None takes social media and news sentences too.
+    team types; None takes social media and news sentences too. Raises MissingError.
     """
-    path = shared / FILE
-    if not path.exists():
-        sys.exit(f"{path} is missing: name the folder that holds {FILE} with SHARED=DIR")
-    with path.open("rb") as file:
+    with needed(shared, FILE).open("rb") as file:
         raw = zstandard.ZstdDecompressor().stream_reader(file).read(UNPACKED_MAX)
     rows = csv.DictReader(io.StringIO(raw.decode()))
     texts = sorted({row[column] for row in rows if genre in (None, row["genre"])})

@@ -1,4 +1,4 @@
-"""crisiskit as a contestant on the emulated slow line: see ``make bench-line``.
+"""crisiskit as a contestant on the emulated slow line: see ``make bench ARGS=line``.
 
 The runner (run_peers.py of the shared folder) starts this class by path. Both ends are the
 real commands: a center with a ``serial`` link on one PTY, a kit's agent on the other, and
@@ -58,14 +58,13 @@ class CrisisKit(Peer):  # type: ignore[misc]
     def _log(self, side: str) -> dict[str, object]:
         return {
             "env": {"PYTHONPATH": str(ROOT)},
-            "stderr": open(self.x.path(side, "log"), "ab"),  # noqa: SIM115 - the runner's to close
+            "stderr": Path(self.x.path(side, "log")).open("ab"),
         }
 
     def start_b(self) -> None:
         """The center."""
-        self.x.b.spawn(
-            self._command("center", "run", "--home", str(self.center)), **self._log("b")
-        )
+        command = self._command("center", "run", "--home", str(self.center))
+        self.hub = self.x.b.spawn(command, **self._log("b"))
 
     def start_a(self) -> None:
         """The kit."""
@@ -85,6 +84,8 @@ class CrisisKit(Peer):  # type: ignore[misc]
 
     def count(self) -> int:
         """Messages readable at the center."""
+        if self.hub.poll() is not None:
+            raise RuntimeError(f"the center ended: see {self.x.path('b', 'log')}")
         views = Views(self.center / "store.db")
         try:
             return views.count("in")

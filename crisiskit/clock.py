@@ -10,11 +10,20 @@ import os
 import time
 
 TEST_CLOCK = "CRISISKIT_TEST_CLOCK"
+_MINUTE_MAX = 0xFFFFFFFF
 
 
 def wall_ms() -> int:
     """Whole milliseconds since 1970 UTC by this machine's clock, right or wrong."""
     return time.time_ns() // 1_000_000 + _shift_ms
+
+
+def minute_of(at_ms: int) -> int:
+    """The minute since 1970 UTC that a record of this instant bears: 4 bytes, the nearest that fit.
+
+    A clock far off gives a wrong date; nothing is refused for it.
+    """
+    return max(0, min(at_ms // 60_000, _MINUTE_MAX))
 
 
 def _read_shift() -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -46,7 +46,7 @@ from crisiskit.installation import (
 )
 from crisiskit.model import CENTER, EVERY_KIT, Direction
 from crisiskit.starter import starter_settings
-from crisiskit.store.store import NewPairing, Store
+from crisiskit.store.store import Admitted, NewPairing, Store
 
 KIT_NUMBER_MAX = 0xFDFF
 _FOLDER_MODE = 0o700
@@ -92,16 +92,31 @@ def make_request(home: Path) -> bytes:
     return _asked(kit.places)[1]
 
 
-def enrol(home: Path, request: bytes) -> tuple[bytes, int, str]:
-    """Answer a kit's request: the reply file, the kit number, the code to compare.
+def asking(home: Path, request: bytes) -> tuple[str, str]:
+    """The name of the kit that asks, and the code a person compares before it is admitted.
 
-    The same request gives the same answer. Raises TrustError ``enrol_...`` for a request that
-    cannot be trusted, a name in use, or a key known under another request.
+    Raises CrisiskitError ``not_a_center``, TrustError ``enrol_...`` for a request that cannot
+    be trusted.
+    """
+    center = _of_role(home, CENTER)
+    asked = read_request(request, _center_identity(center.places))
+    return asked.name, comparison_code(request)
+
+
+def enrol(home: Path, request: bytes) -> tuple[bytes, int, str]:
+    """Admit a kit: the reply file, the kit number, the code that was to be compared.
+
+    Whoever calls this has compared the code. The same request gives the same answer. Raises
+    TrustError ``enrol_...`` for a request that cannot be trusted, a name in use, or a key known
+    under another request.
     """
     center = _of_role(home, CENTER)
     identity = _center_identity(center.places)
     asked = read_request(request, identity)
-    number = _known_as(home, asked) or _admit(center, asked)
+    network, secret = read_network(center.places), asked.pairing_secret
+    pairing = _pairing(CENTER, 0, asked.name, asked.kit_public, secret, network)
+    with writing(home) as store:
+        number = store.admit_kit(pairing, asked.digest, lambda kits: _number_for(asked, kits))
     return make_reply(identity, number, asked), number, comparison_code(request)
 
 
@@ -225,37 +240,21 @@ def _key(places: Places, size: int) -> bytes:
 # -- enrolling -------------------------------------------------------------------------------
 
 
-def _known_as(home: Path, asked: Request) -> int:
-    """The number this very request got before, 0 for a new one."""
-    with reading(home) as views:
-        for kit in views.kits():
-            if kit.fingerprint == asked.kit_fp:
-                if views.fact(_request_fact(kit.number)) != asked.digest:
-                    raise TrustError("enrol_key_known", name=kit.name, number=kit.number)
-                return kit.number
-            if kit.name.casefold() == asked.name.casefold():
-                raise TrustError("enrol_name_taken", name=kit.name, number=kit.number)
-    return 0
-
-
-def _admit(center: Installation, asked: Request) -> int:
-    """Write the pairing of a new kit under the next number."""
+def _number_for(asked: Request, kits: Sequence[Admitted]) -> int:
+    """The number this very request got before, else the next one."""
+    for kit in kits:
+        if kit.kit_fp == asked.kit_fp:
+            if kit.request != asked.digest:
+                raise TrustError("enrol_key_known", name=kit.name, number=kit.number)
+            return kit.number
+        if kit.name.casefold() == asked.name.casefold():
+            raise TrustError("enrol_name_taken", name=kit.name, number=kit.number)
     if _reserved(asked.name):
         raise TrustError("name_reserved", name=asked.name)
-    home = center.places.home
-    with reading(home) as views:
-        number = 1 + max((kit.number for kit in views.kits()), default=0)
+    number = 1 + max((kit.number for kit in kits), default=0)
     if number > KIT_NUMBER_MAX:
         raise TrustError("enrol_network_full", limit=KIT_NUMBER_MAX)
-    network, secret = read_network(center.places), asked.pairing_secret
-    pairing = _pairing(CENTER, number, asked.name, asked.kit_public, secret, network)
-    with writing(home) as store:
-        store.add_pairing(pairing, **{_request_fact(number): asked.digest})
     return number
-
-
-def _request_fact(number: int) -> str:
-    return f"request_{number}"
 
 
 def _activated_by(home: Path) -> bytes:

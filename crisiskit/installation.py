@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crisiskit.clock import wall_ms
-from crisiskit.errors import BusyError, CrisiskitError
+from crisiskit.errors import CrisiskitError
 from crisiskit.model import CENTER
 
 if TYPE_CHECKING:
@@ -124,12 +124,6 @@ def lay_reserve(home: Path) -> None:
 
 def agent_runs(home: Path) -> bool:
     """Whether an agent serves this installation. False only where that is certain."""
-    from crisiskit.lock import AgentLock
+    from crisiskit.lock import is_free
 
-    if not Places.of(home).lock.exists():
-        return False
-    try:
-        with AgentLock(home):
-            return False
-    except (BusyError, OSError):
-        return True
+    return not is_free(home)

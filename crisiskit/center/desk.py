@@ -9,12 +9,12 @@ from textual.binding import Binding, BindingType
 
 from crisiskit.clock import wall_ms
 from crisiskit.i18n import _, ngettext, notice_text
-from crisiskit.model import EVERY_KIT, Kit, Message, Notice, Precedence, RecordKind
+from crisiskit.model import EVERY_KIT, Kit, Notice, Precedence, RecordKind
 from crisiskit.render import precedence_word
 from crisiskit.screens.app import StationApp
 from crisiskit.screens.dialogs import Choose, Words, excerpt
 from crisiskit.screens.lines import BoardRows, KitRows, MessageRows, NoticeRows
-from crisiskit.screens.rows import RowList, Rows
+from crisiskit.screens.rows import Rows
 from crisiskit.screens.view import when
 from crisiskit.store.store import Draft
 
@@ -64,15 +64,14 @@ class DeskApp(StationApp):
         self.list.show(made[what]())
         self._renew()
 
-    async def on_row_list_opened(self, event: RowList.Opened) -> None:
+    def open_item(self, item: object) -> None:
         """A message opens, an alert too; a kit is written to."""
-        if isinstance(event.item, Message):
-            self.open_message(event.item)
-        elif isinstance(event.item, Kit):
-            self.write_text(Draft(RecordKind.TEXT, Precedence.ROUTINE, to=event.item.name))
-        elif isinstance(event.item, Notice):
-            words = f"{when(event.item.at)}  {event.item.station}"
-            self.push_screen(Words(words, notice_text(event.item)))
+        if isinstance(item, Kit):
+            self.write_text(Draft(RecordKind.TEXT, Precedence.ROUTINE, to=item.name))
+        elif isinstance(item, Notice):
+            self.push_screen(Words(f"{when(item.at)}  {item.station}", notice_text(item)))
+        else:
+            super().open_item(item)
 
     def action_new(self) -> None:
         """Write to one kit."""
@@ -114,7 +113,8 @@ class DeskApp(StationApp):
         if draft.kind is RecordKind.ORDER:
             count = len(self.views.kits()) if draft.to == EVERY_KIT else 1
             whom = ngettext("{n} kit", "{n} kits", count).format(n=count)
-            head = f"{self.words_to(draft)} ({whom})   {precedence_word(draft.precedence)}"
+            to = f"{self.exercise()}{self.words_to(draft)} ({whom})"
+            head = f"{to}   {precedence_word(draft.precedence)}"
             answers = (("give", _("Give this order")), ("back", _("Go back and change it")))
             question = f"{head}\n\n{excerpt(draft.text)}"
             if await self.push_screen_wait(Choose(question, answers)) != "give":

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import click
 
 from crisiskit.cli.common import emit, examples, home_option, json_option, say
+from crisiskit.errors import TrustError
 from crisiskit.i18n import _
 from crisiskit.installation import Installation
 
 file_argument = click.Path(path_type=Path)
+_BLANKS_AND_DASHES = re.compile(r"[\s\u2010-\u2015-]+")
+_ANSWERS = {"yes": True, "oui": True, "no": False, "non": False}
+_ANSWER_BYTES_MAX = 1000
 
 
 @click.command(
@@ -38,28 +44,56 @@ def center_init(home: Path, name: str, exercise: bool, as_json: bool) -> None:
 
 
 @click.command(
-    help=_("Answer a kit's request. Compare the code with the one on the kit's screen first."),
-    epilog=examples("crisiskit center enrol delta-2.ckrq -o delta-2.ckrp"),
+    help=_("Answer a kit's request, if its code is the one on the kit's screen."),
+    epilog=examples(
+        "crisiskit center enrol delta-2.ckrq -o delta-2.ckrp",
+        'crisiskit center enrol delta-2.ckrq -o delta-2.ckrp --code "1234 5678 9012"',
+    ),
 )
 @click.argument("request", type=file_argument)
 @click.option("-o", "--output", required=True, type=file_argument, help=_("The answer file."))
+@click.option(
+    "--code", "typed", metavar="CODE", help=_("The code on the kit's screen, instead of asking.")
+)
 @json_option
 @home_option
-def center_enrol(home: Path, request: Path, output: Path, as_json: bool) -> None:
+def center_enrol(home: Path, request: Path, output: Path, typed: str | None, as_json: bool) -> None:
     """Answer a kit's request."""
     from crisiskit.crypto.enrol import FILE_BYTES_MAX
-    from crisiskit.enrolment import enrol
+    from crisiskit.enrolment import asking, enrol
     from crisiskit.files import read_small, write_new
 
-    reply, number, code = enrol(home, read_small(request, FILE_BYTES_MAX))
+    data = read_small(request, FILE_BYTES_MAX)
+    name, code = asking(home, data)
+    if not (_agreed(name, code) if typed is None else _digits(typed) == _digits(code)):
+        raise TrustError("enrol_code_differs", name=name)
+    reply, number, code = enrol(home, data)
     write_new(output, reply)
     if as_json:
         emit({"kit_number": number, "code": code, "reply": str(output)})
         return
     click.echo(_("Kit number: {number}").format(number=number))
-    click.echo(_("Code: {code}").format(code=code))
-    say(_("If the kit's screen shows another code, do not hand over the answer."))
     say(_("The answer is in {path}: take it to the kit.").format(path=output))
+
+
+def _agreed(name: str, code: str) -> bool:
+    """Whether the person at this terminal says that the kit's screen shows ``code``."""
+    from crisiskit.forms.words import pick
+
+    if not sys.stdin.isatty():
+        raise click.UsageError(_("Nobody can be asked here: give the kit's code with --code."))
+    say(_("The kit “{name}” asks to be enrolled.").format(name=name))
+    say(_("Code: {code}").format(code=code))
+    while True:
+        click.echo(_("Does the kit's screen show this code? (yes/no) "), err=True, nl=False)
+        line = sys.stdin.buffer.readline(_ANSWER_BYTES_MAX)
+        said = pick(line.decode(errors="replace"), _ANSWERS)
+        if len(said) == 1 or not line:
+            return said == [True]
+
+
+def _digits(code: str) -> str:
+    return _BLANKS_AND_DASHES.sub("", code)
 
 
 @click.command(

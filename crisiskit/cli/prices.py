@@ -9,7 +9,7 @@ import click
 
 from crisiskit.cli.columns import print_table
 from crisiskit.cli.common import emit, say
-from crisiskit.clock import wall_ms
+from crisiskit.clock import minute_of, wall_ms
 from crisiskit.i18n import _
 from crisiskit.installation import open_installation
 from crisiskit.links import link_traits
@@ -28,7 +28,7 @@ def show_prices(home: Path, drafts: Iterable[Draft], as_json: bool) -> None:
     currencies = {link.name: link.price.currency for link in load(home).links}
     traits = link_traits(home)
     for draft in drafts:
-        minute = wall_ms() // 60_000
+        minute = minute_of(wall_ms())
         record = Record(draft.kind, draft.precedence, minute, draft.text, draft.data)
         size = record_bytes(record, number)
         found = estimate(record, number, traits)

@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 
 from crisiskit.cli.common import emit, examples, home_option, json_option
-from crisiskit.clock import wall_ms
-from crisiskit.compose import compose_form, compose_text, parse_precedence
+from crisiskit.clock import minute_of, wall_ms
+from crisiskit.compose import TEXT_BYTES_MAX, compose_form, compose_text, parse_precedence
 from crisiskit.errors import UsageError
 from crisiskit.i18n import _
 from crisiskit.installation import writing
@@ -68,7 +68,8 @@ def send(
     wanted = parse_precedence(precedence)
     expires_at = None if expires is None else _expiry(expires)
     with writing(home) as store:
-        common = _Common(wanted, _recipient(store, to), expires_at, replace)
+        key = None if replace is None else _storable(replace)
+        common = _Common(wanted, _recipient(store, to), expires_at, key)
         bodies = _bodies_of_lines(words, form) if lines else [_body(words, form)]
         drafts = (common.draft(*body) for body in bodies)
         if dry_run:
@@ -118,16 +119,21 @@ def _expiry(word: str) -> int:
 
 def _recipient(store: Store, to: str | None) -> str:
     if to is not None:
-        return to
+        return _storable(to)
     if store.meta("role") == CENTER.encode():
         raise click.UsageError(_("Say to whom: --to all, or --to with a kit's name or number."))
     return CENTER
 
 
+def _storable(word: str) -> str:
+    """A word of the command line with a question mark for each byte that was no text."""
+    return word.encode(errors="replace").decode()
+
+
 def _body(words: tuple[str, ...], form: str | None) -> Body:
     """Kind, data and text of the one message on the command line or standard input."""
     if form is not None:
-        return RecordKind.FORM, *compose_form(form, _answers(words), wall_ms() // 60_000)
+        return RecordKind.FORM, *compose_form(form, _answers(words), minute_of(wall_ms()))
     if words == ("-",):
         text = _decoded(sys.stdin.buffer.read(READ_BYTES_MAX))
     elif words:
@@ -160,6 +166,8 @@ def _answers(words: tuple[str, ...]) -> dict[str, str]:
 
 
 def _decoded(raw: bytes) -> str:
+    if len(raw) == READ_BYTES_MAX:  # there is more, and a character may be cut in two
+        raise UsageError("text_too_long", bytes=len(raw), most=TEXT_BYTES_MAX)
     try:
         return raw.decode()
     except UnicodeDecodeError:

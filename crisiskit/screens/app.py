@@ -9,13 +9,15 @@ from typing import ClassVar
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.timer import Timer
 from textual.widgets import Static
 
 from crisiskit.clock import wall_ms
 from crisiskit.errors import CrisiskitError
 from crisiskit.forms import catalog
 from crisiskit.i18n import _, explain, language, ngettext
-from crisiskit.model import Message, Precedence, RecordKind, State
+from crisiskit.model import CENTER, Message, Precedence, RecordKind, State
+from crisiskit.screens.arrivals import Arrivals, arrival_words
 from crisiskit.screens.bar import Bar
 from crisiskit.screens.compose import (
     Composer,
@@ -26,9 +28,9 @@ from crisiskit.screens.compose import (
 )
 from crisiskit.screens.dialogs import Choose, key_help
 from crisiskit.screens.lines import station
-from crisiskit.screens.linkbar import LinkBar, down_links
+from crisiskit.screens.linkbar import EUROS, Currencies, LinkBar, down_links
 from crisiskit.screens.rows import RowList, Rows
-from crisiskit.screens.view import MessageScreen
+from crisiskit.screens.view import MessageScreen, clock
 from crisiskit.screens.writer import Writer
 from crisiskit.store.store import Draft
 from crisiskit.store.views import Views
@@ -36,7 +38,7 @@ from crisiskit.store.views import Views
 LOOK_S = 0.25
 AGES_S = 20.0
 TOLD_S = 6.0
-ARRIVALS_SEEN = 64
+URGENT_S = 60.0
 MAIN_ACTIONS = frozenset(("answer", "help", "end", "new", "form", "cancel", "show", "order"))
 
 
@@ -52,13 +54,15 @@ class StationApp(App[None]):
         Binding("ctrl+q,ctrl+c", "leave", priority=True),
     ]
 
-    def __init__(self, store: Path, estimator: Estimator) -> None:
+    def __init__(self, store: Path, estimator: Estimator, currencies: Currencies = EUROS) -> None:
         super().__init__(ansi_color=True)
         self.views = Views(store)
         self.writer = Writer(store)
         self.estimator = estimator
+        self.currencies = currencies
         self._version = -1
-        self._newest = 0
+        self._arrivals = Arrivals(self.views)
+        self._hush: Timer | None = None
 
     # -- parts that differ -----------------------------------------------------------------
 
@@ -93,7 +97,6 @@ class StationApp(App[None]):
         self.set_interval(LOOK_S, self.look)
         self.set_interval(AGES_S, self._renew)
         self._version = self.views.data_version()
-        self._arrived()
         self._renew()
 
     @property
@@ -112,26 +115,17 @@ class StationApp(App[None]):
             self._renew()
             self._call()
 
-    def _arrived(self) -> Sequence[Message]:
-        """What came in since the last look, as far as nobody opened it."""
-        latest = self.views.page("in", 0, ARRIVALS_SEEN)
-        before, self._newest = self._newest, max([self._newest, *(one.ref for one in latest)])
-        return [one for one in latest if one.ref > before and one.state is State.HELD]
-
     def _call(self) -> None:
         """One bell and one sentence when something urgent came in."""
         try:
-            urgent = [one for one in self._arrived() if one.precedence >= Precedence.IMMEDIATE]
+            come = self._arrivals.look()
         except CrisiskitError as error:
             self.tell(explain(error))
             return
-        if urgent:
-            top = max(urgent, key=lambda one: one.precedence)
+        top = max(come, key=lambda one: one.precedence, default=None)
+        if top is not None and top.precedence >= Precedence.IMMEDIATE:
             self.bell()
-            words = _("{precedence} from {name}: {id}")
-            self.tell(
-                words.format(precedence=top.precedence.name, name=station(top.author), id=top.id)
-            )
+            self.tell(arrival_words(top), URGENT_S)
 
     def _renew(self) -> None:
         try:
@@ -140,7 +134,7 @@ class StationApp(App[None]):
             main.query_one("#head", Bar).show(self.who(), self.counts())
             width = max(20, self.size.width - 2)
             main.query_one("#columns", Static).update(Content(self.list.rows.head(width)))
-            main.query_one(LinkBar).show(self.views.links(wall_ms()))
+            main.query_one(LinkBar).show(self.views.links(wall_ms()), self.currencies)
             if isinstance(self.screen, MessageScreen):
                 self.screen.reload()
         except CrisiskitError as error:
@@ -153,28 +147,44 @@ class StationApp(App[None]):
 
     def who(self) -> str:
         """Who we are."""
-        exercise = f"{_('EXERCISE')}  " if self.views.exercise else ""
-        return f"{exercise}{self.views.own_name} ({self.views.network})"
+        name = station(CENTER) if self.views.role == CENTER else self.views.own_name
+        return f"{self.exercise()}{name} ({self.views.network})"
+
+    def exercise(self) -> str:
+        """In front of every heading: whether this is in earnest."""
+        return _("EXERCISE") + "  " if self.views.exercise else ""
 
     def counts(self) -> str:
-        """What waits, and what nobody opened."""
+        """What waits, what nobody opened, and what time it is."""
         waiting, unread = self.views.waiting(), self.views.unread()
         out = ngettext("{n} waiting", "{n} waiting", waiting).format(n=waiting)
-        return out + "   " + ngettext("{n} new", "{n} new", unread).format(n=unread)
+        new = ngettext("{n} new", "{n} new", unread).format(n=unread)
+        return f"{out}   {new}   {clock(wall_ms())}"
 
-    def tell(self, words: str) -> None:
-        """A sentence above the link bar, for a while."""
-        told = self.screen_stack[0].query_one("#told", Static)
-        told.update(Content(words))
-        told.add_class("shown")
-        self.set_timer(TOLD_S, lambda: told.remove_class("shown"))
+    def tell(self, words: str, seconds: float = TOLD_S) -> None:
+        """A sentence at the foot of every open page, for a while."""
+        if self._hush is not None:
+            self._hush.stop()
+        for page in self.screen_stack:
+            for told in page.query("#told").results(Static):
+                told.update(Content(words))
+                told.add_class("shown")
+        self._hush = self.set_timer(seconds, self._hushed)
+
+    def _hushed(self) -> None:
+        for page in self.screen_stack:
+            page.query("#told").remove_class("shown")
 
     # -- reading ---------------------------------------------------------------------------
 
-    async def on_row_list_opened(self, event: RowList.Opened) -> None:
-        """Enter on a row."""
-        if isinstance(event.item, Message):
-            self.open_message(event.item)
+    def on_row_list_opened(self, event: RowList.Opened) -> None:
+        """Enter on a row. Not to be overridden: every class's handler would be called."""
+        self.open_item(event.item)
+
+    def open_item(self, item: object) -> None:
+        """Open what stands in a row."""
+        if isinstance(item, Message):
+            self.open_message(item)
 
     def open_message(self, message: Message) -> None:
         """Show a message in full; the first time, its author will be told that it was read."""
@@ -211,7 +221,8 @@ class StationApp(App[None]):
 
     def price(self, draft: Draft) -> str:
         """What it costs on each link, and which of them are down now."""
-        return price_lines(self.estimator(draft), down_links(self.views.links(wall_ms())))
+        down = down_links(self.views.links(wall_ms()))
+        return price_lines(self.estimator(draft), down, self.currencies)
 
     def words_to(self, draft: Draft) -> str:
         """The line that says to whom."""
@@ -222,7 +233,8 @@ class StationApp(App[None]):
 
     def write_text(self, draft: Draft) -> None:
         """A page for a text."""
-        self.push_screen(TextComposer(draft, self.words_to(draft), self.price, self.keep))
+        words = self.exercise() + self.words_to(draft)
+        self.push_screen(TextComposer(draft, words, self.price, self.keep))
 
     def choose_form(self, draft: Draft) -> None:
         """Which form? Then its page."""
@@ -230,7 +242,7 @@ class StationApp(App[None]):
 
         def chosen(name: str | None) -> None:
             if name is not None:
-                words = f"{dict(forms)[name]}   {self.words_to(draft)}"
+                words = f"{self.exercise()}{dict(forms)[name]}   {self.words_to(draft)}"
                 self.push_screen(FormComposer(name, draft, words, self.price, self.keep))
 
         self.push_screen(Choose(_("Which form?"), forms), chosen)

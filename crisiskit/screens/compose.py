@@ -20,36 +20,24 @@ from crisiskit.errors import CrisiskitError
 from crisiskit.forms import catalog
 from crisiskit.i18n import _, explain, language, ngettext
 from crisiskit.model import Precedence, RecordKind
-from crisiskit.render import money_text, precedence_word, size_text
+from crisiskit.render import size_text
 from crisiskit.screens.bar import Bar
 from crisiskit.screens.dialogs import Choose
+from crisiskit.screens.linkbar import EUROS, Currencies, price_words
+from crisiskit.screens.urgency import KEYS, Send, Urgency
 from crisiskit.store.store import Draft
 from crisiskit.sync.plan import Estimate
 
 Estimator = Callable[[Draft], list[Estimate]]
 Price = Callable[[Draft], str]
 Keep = Callable[[Draft], Awaitable[bool]]
-_KEYS = {
-    "f1": Precedence.ROUTINE,
-    "f2": Precedence.PRIORITY,
-    "f3": Precedence.IMMEDIATE,
-    "f4": Precedence.FLASH,
-}
 LINKS_PRICED = 3
 BLANK = "_" * 40
 
 
-def urgency_line(chosen: Precedence) -> str:
-    """The four words with their keys; the chosen one in brackets."""
-    words = []
-    for key, precedence in _KEYS.items():
-        word = precedence.name
-        mark = f"[{word}]" if precedence is chosen else f" {word} "
-        words.append(f"{key.upper()}{mark}")
-    return "  ".join(words) + f"   {precedence_word(chosen)}"
-
-
-def price_lines(estimates: list[Estimate], down: Collection[str] = ()) -> str:
+def price_lines(
+    estimates: list[Estimate], down: Collection[str] = (), currencies: Currencies = EUROS
+) -> str:
     """What this message would cost alone on each link, cheapest first; ``down`` are names."""
     if not estimates:
         return _("No link is set up yet: the message will be kept here.")
@@ -59,7 +47,8 @@ def price_lines(estimates: list[Estimate], down: Collection[str] = ()) -> str:
         if one.credits:
             credits = ngettext("{n} credit", "{n} credits", one.credits)
             parts.append(credits.format(n=one.credits))
-        parts.append(money_text(one.micros) if one.micros else _("free"))
+        money = price_words(one.micros, one.link, currencies)
+        parts.append(money if one.micros else _("free"))
         parts.append(_("about {n} s").format(n=max(1, round(one.seconds))))
         if one.link in down:
             parts.append(_("DOWN now"))
@@ -77,7 +66,7 @@ class Composer(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(key, f"urgency({int(precedence)})", priority=True)
-            for key, precedence in _KEYS.items()
+            for key, precedence in KEYS.items()
         ),
         Binding("ctrl+s", "send", priority=True),
         Binding("escape", "leave", priority=True),
@@ -95,10 +84,13 @@ class Composer(Screen[None]):
     def compose(self) -> ComposeResult:
         """Recipient and urgency above, price and keys below."""
         yield Static(Content(self._to), id="to")
-        yield Static(id="urgency")
+        yield Urgency(id="urgency")
         yield from self.compose_body()
         yield Static(id="wrong")
-        yield Static(id="price")
+        yield Static(id="told")
+        with Horizontal(id="foot"):
+            yield Static(id="price")
+            yield Send(id="send")
         yield Bar(self.keys(), id="keys")
 
     def keys(self) -> str:
@@ -115,7 +107,7 @@ class Composer(Screen[None]):
 
     def show(self) -> None:
         """Urgency and price as they are now."""
-        self.query_one("#urgency", Static).update(Content(urgency_line(self.precedence)))
+        self.query_one(Urgency).show(self.precedence)
         try:
             words = self._price(self.draft())
         except CrisiskitError:
@@ -135,6 +127,10 @@ class Composer(Screen[None]):
         """Choose the precedence."""
         self.precedence = Precedence(value)
         self.show()
+
+    def action_shift(self, by: int) -> None:
+        """Choose the precedence next to it."""
+        self.action_urgency(max(Precedence.ROUTINE, min(self.precedence + by, Precedence.FLASH)))
 
     def action_send(self) -> None:
         """Hand the message over; what is wrong is said here, and nothing is lost."""
@@ -182,7 +178,6 @@ class TextComposer(Composer):
 
     def on_mount(self) -> None:
         """Write at once; nothing blinks on a battery."""
-        super().on_mount()
         page = self.query_one(TextArea)
         page.cursor_blink = False
         page.focus()
@@ -231,7 +226,6 @@ class FormComposer(Composer):
 
     def on_mount(self) -> None:
         """Begin with the first field."""
-        super().on_mount()
         for one in self.query(Input):
             one.cursor_blink = False
         self.query(Input).first().focus()

@@ -98,6 +98,7 @@ def state_help() -> str:
             _("KEPT     safe on this computer, even if the power fails now"),
             _("SEALED   packed for the links; too late to withdraw it"),
             _("SENT     a link took it; the other side is not known to have it"),
+            _("ARRIVED  it is there, but something older is still missing there"),
             _("HELD     the other side has it: its receipt came back"),
             _("READ     a person there opened it"),
         )

@@ -9,8 +9,14 @@ from crisiskit.installation import open_installation
 from crisiskit.links import link_traits
 from crisiskit.model import Record
 from crisiskit.screens.compose import Estimator
+from crisiskit.settings import load
 from crisiskit.store.store import Draft
 from crisiskit.sync.plan import Estimate, estimate
+
+
+def currencies(home: Path) -> dict[str, str]:
+    """What each link of this installation is paid in."""
+    return {link.name: link.price.currency for link in load(home).links}
 
 
 def estimator(home: Path) -> Estimator:

@@ -109,6 +109,10 @@ class BoardRows(MessageRows):
         """The messages from place ``first`` on."""
         return self._views.board(first, PAGE_ROWS)
 
+    def key(self, item: Message) -> Hashable:
+        """One that was opened goes down the board; the choice stays, on the next to be opened."""
+        return item.ref, item.state
+
 
 class KitRows:
     """The kits of a center and when each was last heard."""
@@ -116,15 +120,17 @@ class KitRows:
     def __init__(self, views: Views, clock: Clock) -> None:
         self._views = views
         self._clock = clock
+        self._kits: Sequence[Kit] = ()
         self.empty = _("No kit is enrolled yet: crisiskit center enrol.")
 
     def count(self) -> int:
-        """How many rows there are."""
-        return len(self._views.kits())
+        """How many rows there are; reads them all, for ``page`` as well."""
+        self._kits = self._views.kits()
+        return len(self._kits)
 
     def page(self, first: int) -> Sequence[Kit]:
-        """The kits from place ``first`` on."""
-        return self._views.kits()[first : first + PAGE_ROWS]
+        """The kits from place ``first`` on, as counted last."""
+        return self._kits[first : first + PAGE_ROWS]
 
     def key(self, item: Kit) -> Hashable:
         """A kit is its number."""

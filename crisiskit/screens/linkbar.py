@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.content import Content
 from textual.widgets import Static
 
@@ -11,6 +13,13 @@ from crisiskit.render import money_text
 from transports.link import Phase
 
 BARS_MAX = 5
+Currencies = Mapping[str, str]
+EUROS: Currencies = {}
+
+
+def price_words(micros: int, link: str, currencies: Currencies) -> str:
+    """Money on a link, in its own currency; euros where none is named."""
+    return money_text(micros, currencies.get(link, "EUR"))
 
 
 def phase_word(link: LinkView) -> str:
@@ -35,7 +44,7 @@ def no_link_words() -> str:
     return _("No link is set up: messages are kept here. See crisiskit links.")
 
 
-def link_words(link: LinkView) -> str:
+def link_words(link: LinkView, currencies: Currencies = EUROS) -> str:
     """One link as one short text: name, state, signal, spending of today."""
     parts = [f"{link.name}: {phase_word(link)}"]
     if link.signal is not None and link.phase != Phase.DOWN:
@@ -46,7 +55,7 @@ def link_words(link: LinkView) -> str:
         spent = ngettext("{n} credit today", "{n} credits today", link.credits_today)
         parts.append(spent.format(n=link.credits_today))
     if link.micros_today:
-        parts.append(money_text(link.micros_today))
+        parts.append(price_words(link.micros_today, link.name, currencies))
     return "  ".join(parts)
 
 
@@ -55,9 +64,9 @@ class LinkBar(Static):
 
     LINES = 3
 
-    def show(self, links: list[LinkView]) -> None:
+    def show(self, links: list[LinkView], currencies: Currencies = EUROS) -> None:
         """Draw these links."""
-        lines = [link_words(link) for link in links[: self.LINES]]
+        lines = [link_words(link, currencies) for link in links[: self.LINES]]
         if len(links) > self.LINES:
             up = sum(link.phase != Phase.DOWN for link in links[self.LINES :])
             lines[-1] += _("   and {n} more, {up} of them up").format(

@@ -18,9 +18,10 @@ from crisiskit.forms.words import fold, pick
 from crisiskit.i18n import N_, _, explain, language
 from crisiskit.model import Message, Precedence, RecordKind
 from crisiskit.render import body_lines, one_line
+from crisiskit.screens.arrivals import Arrivals, arrival_words
 from crisiskit.screens.compose import Estimator, price_lines
 from crisiskit.screens.lines import age, life_word, station
-from crisiskit.screens.linkbar import down_links, link_words, no_link_words
+from crisiskit.screens.linkbar import EUROS, Currencies, down_links, link_words, no_link_words
 from crisiskit.screens.view import facts
 from crisiskit.store.store import Draft, Store
 from crisiskit.store.views import Views
@@ -63,10 +64,13 @@ class Lines:
         estimator: Estimator,
         read: TextIO = sys.stdin,
         write: TextIO = sys.stdout,
+        currencies: Currencies = EUROS,
     ) -> None:
         self.views = Views(store)
         self.store = Store(store, wall_ms)
         self.estimator = estimator
+        self.currencies = currencies
+        self._arrivals = Arrivals(self.views)
         self._read, self._write = read, write
         self.shown: list[Message] = []
 
@@ -97,12 +101,21 @@ class Lines:
         self.say(_("Type help for the words."))
         try:
             while True:
+                self._tell_news()
                 self._one(self.ask("> "))
         except (LeaveError, KeyboardInterrupt):
             self.say("")
         finally:
             self.store.close()
             self.views.close()
+
+    def _tell_news(self) -> None:
+        """What came in meanwhile; Enter alone looks again."""
+        try:
+            for one in reversed(self._arrivals.look()):
+                self.say(arrival_words(one))
+        except CrisiskitError as error:
+            self.say(explain(error))
 
     def _one(self, line: str) -> None:
         word, _blank, rest = line.strip().partition(" ")
@@ -251,7 +264,8 @@ class Lines:
         precedence = self._urgency(template.precedence)
         kind = RecordKind.FORM if data else template.kind
         draft = Draft(kind, precedence, text, data, to=template.to, answers=template.answers)
-        self.say(price_lines(self.estimator(draft), down_links(self.views.links(wall_ms()))))
+        down = down_links(self.views.links(wall_ms()))
+        self.say(price_lines(self.estimator(draft), down, self.currencies))
         while self.confirmed(draft):
             try:
                 code = self.store.keep([draft])[0]
@@ -295,7 +309,7 @@ class Lines:
         """The links."""
         links = self.views.links(wall_ms())
         for link in links:
-            self.say(link_words(link))
+            self.say(link_words(link, self.currencies))
         if not links:
             self.say(no_link_words())
 

@@ -103,11 +103,11 @@ class RowList(ScrollView, can_focus=True):
         self._count = 0
         self._pages.clear()
         self.reload()
-        self.scroll_to(y=0, animate=False, immediate=True)
+        self._scroll(0)
 
     def reload(self) -> None:
         """Ask for the rows anew: something was committed. The first row stays the first."""
-        before = self.chosen
+        before, place = self.chosen, self.cursor
         moved = -self._count
         self._pages.clear()
         self._count = self.rows.count()
@@ -115,6 +115,9 @@ class RowList(ScrollView, can_focus=True):
             self.cursor = self._find(self.rows.key(before), self.cursor + moved + self._count)
         self.cursor = max(0, min(self.cursor, self._count - 1))
         self.virtual_size = Size(0, max(1, self._count))
+        if self.scroll_offset.y:
+            self._scroll(self.scroll_offset.y + self.cursor - place)
+        self._reveal()
         self.refresh()
 
     @property
@@ -179,12 +182,19 @@ class RowList(ScrollView, can_focus=True):
             self.cursor = place
             self.post_message(self.Moved())
             self.refresh()
+        self._reveal()
+
+    def _reveal(self) -> None:
+        """Bring the chosen row into the window."""
         height = max(1, self.size.height)
         top = self.scroll_offset.y
-        if place < top:
-            self.scroll_to(y=place, animate=False, immediate=True)
-        elif place >= top + height:
-            self.scroll_to(y=place - height + 1, animate=False, immediate=True)
+        if self.cursor < top:
+            self._scroll(self.cursor)
+        elif self.cursor >= top + height:
+            self._scroll(self.cursor - height + 1)
+
+    def _scroll(self, top: int) -> None:
+        self.scroll_to(y=top, animate=False, immediate=True)
 
     # -- drawing ---------------------------------------------------------------------------
 

@@ -28,12 +28,20 @@ def when(ms: int) -> str:
         return str(ms)
 
 
+def clock(ms: int) -> str:
+    """The time of day where the reader is."""
+    return when(ms).split()[-1]
+
+
 def facts(message: Message) -> str:
     """Who, when, how urgent, how far, at what price."""
-    order = f"   {_('ORDER')}" if message.kind is RecordKind.ORDER else ""
-    exercise = f"   {_('EXERCISE EXERCISE')}" if message.exercise else ""
+    first = [message.id, precedence_word(message.precedence)]
+    if message.kind is RecordKind.ORDER:
+        first.append(_("ORDER"))
+    if message.exercise:
+        first.insert(0, _("EXERCISE"))
     lines = [
-        f"{message.id}   {precedence_word(message.precedence)}{order}{exercise}",
+        "   ".join(first),
         _("{author} to {to}, written {when}").format(
             author=station(message.author), to=station(message.to), when=when(message.written_at)
         ),
@@ -83,6 +91,7 @@ class MessageScreen(Screen[str]):
                 minute=self.message.written_at // 60_000,
             )
             yield Static(Content("\n".join(lines)))
+        yield Static(id="told")
         yield Bar(id="keys")
 
     def on_mount(self) -> None:
@@ -99,7 +108,9 @@ class MessageScreen(Screen[str]):
 
     def show(self) -> None:
         """The facts as they are now, and the keys that make sense."""
-        self.query_one("#facts", Static).update(Content(facts(self.message)))
+        first, line_end, rest = facts(self.message).partition("\n")
+        words = Content.assemble((f" {first} ", "bold reverse"), line_end, rest)
+        self.query_one("#facts", Static).update(words)
         keys = [_("R answer")] if self.may_answer else []
         keys += [_("C cancel it")] if self.may_cancel else []
         keys += [_("Up and Down read on"), _("Esc back")]

@@ -50,12 +50,14 @@ def spawn() -> Iterator[Spawn]:
     """Start a command as a process of its own; whatever still runs at the end is killed."""
     started: list[subprocess.Popen[str]] = []
 
-    def spawn(*words: object, **environment: str) -> subprocess.Popen[str]:
+    def spawn(
+        *words: object, stdin: int = subprocess.PIPE, **environment: str
+    ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "crisiskit", *(str(word) for word in words)],
             cwd=ROOT,
             env={**os.environ, **environment},
-            stdin=subprocess.PIPE,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -72,6 +74,24 @@ def spawn() -> Iterator[Spawn]:
             if pipe is not None:
                 with suppress(BrokenPipeError):
                     pipe.close()
+
+
+@pytest.fixture
+def typed(spawn: Spawn) -> Call:
+    """Run a command as a process whose standard input is a terminal, with ``input`` typed there."""
+
+    def typed(*words: object, input: bytes, **environment: str) -> tuple[int, str, str]:
+        keyboard, terminal = os.openpty()
+        try:
+            process = spawn(*words, stdin=terminal, **environment)
+            os.write(keyboard, input)
+            out, err = process.communicate(timeout=20)
+            return process.returncode, out, err
+        finally:
+            os.close(keyboard)
+            os.close(terminal)
+
+    return typed
 
 
 @pytest.fixture(scope="session")

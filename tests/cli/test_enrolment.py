@@ -8,18 +8,23 @@ import re
 import sqlite3
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pytest
 
 from crisiskit import enrolment
+from crisiskit.crypto.enrol import comparison_code
 from crisiskit.errors import CrisiskitError
 from crisiskit.installation import open_installation
 from crisiskit.settings import load
 from crisiskit.starter import starter_settings
-from crisiskit.store.store import Store
+from crisiskit.store.store import NewPairing, Store
 
 Call = Callable[..., tuple[int, str, str]]
+Typed = Callable[..., tuple[int, str, str]]
 
 
 def new_center(call: Call, home: Path, *more: str) -> Path:
@@ -35,6 +40,17 @@ def new_kit(call: Call, home: Path, name: str, network: Path) -> Path:
     request = home.with_name(f"{home.name}.ckrq")
     assert call("kit", "request", "-o", request, "--home", home)[0] == 0
     return request
+
+
+def code_of(request: Path) -> str:
+    """What the kit's screen shows."""
+    return comparison_code(request.read_bytes())
+
+
+def answer(call: Call, center: Path, request: Path, reply: Path) -> tuple[int, str, str]:
+    """``center enrol``, by a person who compared the code."""
+    words = ("center", "enrol", request, "-o", reply, "--code", code_of(request))
+    return call(*words, "--home", center)
 
 
 def pairing(home: Path) -> dict[str, object]:
@@ -57,13 +73,13 @@ def test_a_kit_is_enrolled_by_three_files(call: Call, tmp_path: Path) -> None:
     request = tmp_path / "kit.ckrq"
     status, asked, _err = call("kit", "request", "-o", request, "--home", kit)
     assert status == 0
-    status, answered, _err = call("center", "enrol", request, "-o", reply, "--home", center)
-    assert status == 0
+    (shown,) = re.findall(r"\d{4} \d{4} \d{4}", asked)
+    words = ("center", "enrol", request, "-o", reply, "--code", shown)
+    status, answered, _err = call(*words, "--home", center)
+    assert (status, answered) == (0, "Kit number: 1\n")
     status, _out, err = call("kit", "activate", reply, "--home", kit)
     assert (status, "number 1" in err) == (0, True)
 
-    code = re.compile(r"\d{4} \d{4} \d{4}")
-    assert code.findall(asked) == code.findall(answered) != []
     up, down = pairing(kit), pairing(center)
     assert up["send_chain"] == down["heard_chain"] != up["heard_chain"] == down["send_chain"]
     assert (up["keeps_root"], down["keeps_root"]) == (0, 1)
@@ -92,9 +108,10 @@ def test_each_step_can_tell_a_script_what_it_did(call: Call, tmp_path: Path) -> 
         ("center", "enrol", tmp_path / "q", "-o", tmp_path / "p", "--home", center),
         ("kit", "activate", tmp_path / "p", "--home", kit),
     ]
-    rows = []
+    rows: list[dict[str, object]] = []
     for step in steps:
-        status, out, err = call(*step, "--json")
+        code = ("--code", rows[-1]["code"]) if "enrol" in step else ()
+        status, out, err = call(*step, *code, "--json")
         assert (status, err) == (0, "")
         rows.append(json.loads(out))
     assert rows[0]["role"] == "center"
@@ -103,13 +120,156 @@ def test_each_step_can_tell_a_script_what_it_did(call: Call, tmp_path: Path) -> 
     assert rows[3]["kit_number"] == rows[4]["kit_number"] == 1
 
 
+# -- the code is compared before the kit is admitted ------------------------------------------
+
+
+def fresh_request(made: Path, tmp_path: Path) -> Path:
+    """A kit called Echo that asks the center of ``made``."""
+    enrolment.create_kit(tmp_path / "echo", "Echo", (made / "center/network.ckcn").read_bytes())
+    request = tmp_path / "echo.ckrq"
+    request.write_bytes(enrolment.make_request(tmp_path / "echo"))
+    return request
+
+
+def kits(home: Path) -> list[str]:
+    with sqlite3.connect(home / "store.db") as db:
+        return [row[0] for row in db.execute("SELECT name FROM pairing ORDER BY kit_number")]
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_kit_of_another_code_is_not_admitted(
+    call: Call, made: Path, center: Path, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    request, reply = fresh_request(made, tmp_path), tmp_path / "p"
+    digits = code_of(request)
+    other = f"{'2' if digits[0] == '1' else '1'}{digits[1:]}"
+    for wrong in (other, "", digits[:-1], f"{digits}0", "the same"):
+        words = ("center", "enrol", request, "-o", reply, "--code", wrong, *more)
+        status, out, err = call(*words, "--home", center)
+        assert (status, out, err.count("\n")) == (3, "", 1), wrong
+        assert "was not enrolled" in err
+        assert digits not in err
+    assert not reply.exists()
+    assert kits(center) == ["Delta-2"]
+    assert facts(center) == facts(made / "center")
+
+
+def test_the_code_may_be_typed_as_it_is_read_aloud(
+    call: Call, made: Path, center: Path, tmp_path: Path
+) -> None:
+    request = fresh_request(made, tmp_path)
+    first, second, third = code_of(request).split()
+    for number, joint in enumerate((" ", "", "-", " - ", "\u2013", "\u00a0")):
+        words = ("center", "enrol", request, "-o", tmp_path / f"{number}")
+        status, _out, err = call(
+            *words, "--code", joint.join((first, second, third)), "--home", center
+        )
+        assert status == 0, (joint, err)
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_where_nobody_can_be_asked_the_code_must_be_given(
+    call: Call, made: Path, center: Path, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    request = fresh_request(made, tmp_path)
+    words = ("center", "enrol", request, "-o", tmp_path / "p", *more, "--home", center)
+    status, out, err = call(*words, input=b"yes\n")
+    assert (status, out, "--code" in err) == (2, "", True)
+    assert kits(center) == ["Delta-2"]
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_person_at_a_terminal_is_asked_before_the_kit_is_admitted(
+    typed: Typed, made: Path, center: Path, tmp_path: Path
+) -> None:
+    request, reply = fresh_request(made, tmp_path), tmp_path / "p"
+    words = ("center", "enrol", request, "-o", reply, "--home", center)
+    for said in (b"no\n", b"perhaps\n\nn\n", b"\x04"):
+        status, out, err = typed(*words, input=said)
+        assert (status, out) == (3, ""), said
+        assert code_of(request) in err and "Echo" in err
+        assert "was not enrolled" in err
+        assert kits(center) == ["Delta-2"]
+        assert not reply.exists()
+    status, out, err = typed(*words, input=b"\xff\xfe\nyes\n")
+    assert (status, out, err.count("(yes/no)")) == (0, "Kit number: 2\n", 2)
+    assert kits(center) == ["Delta-2", "Echo"]
+    assert reply.exists()
+
+
+def test_yes_is_understood_in_french_too(
+    typed: Typed, made: Path, center: Path, tmp_path: Path
+) -> None:
+    request = fresh_request(made, tmp_path)
+    words = ("center", "enrol", request, "-o", tmp_path / "p", "--json", "--home", center)
+    status, out, _err = typed(*words, input=b"oui\n", CRISISKIT_LANG="fr")
+    assert status == 0
+    assert json.loads(out)["code"] == code_of(request)
+
+
+# -- two at once ------------------------------------------------------------------------------
+
+
+def at_once(center: Path, requests: list[bytes], monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Enrol these from as many threads: the kit number of each, or the code of its refusal."""
+    start, pairing_of = Barrier(len(requests)), enrolment._pairing
+
+    def together(*parts: Any) -> NewPairing:
+        start.wait(30)
+        return pairing_of(*parts)
+
+    def result(request: bytes) -> object:
+        try:
+            return enrolment.enrol(center, request)[1]
+        except CrisiskitError as error:
+            return error.code
+
+    monkeypatch.setattr(enrolment, "_pairing", together)
+    with ThreadPoolExecutor(len(requests)) as pool:
+        return list(pool.map(result, requests))
+
+
+def request_of(made: Path, home: Path, name: str) -> bytes:
+    enrolment.create_kit(home, name, (made / "center" / "network.ckcn").read_bytes())
+    return enrolment.make_request(home)
+
+
+def test_kits_enrolled_at_once_get_numbers_of_their_own(
+    made: Path, center: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = [request_of(made, tmp_path / f"k{n}", f"Echo-{n}") for n in range(8)]
+    numbers = at_once(center, requests, monkeypatch)
+    assert set(numbers) == set(range(2, 10))
+
+
+def test_a_name_enrolled_twice_at_once_is_admitted_once(
+    made: Path, center: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("Echo", "ECHO", "echo", "Echo")
+    requests = [request_of(made, tmp_path / f"k{n}", name) for n, name in enumerate(names)]
+    results = at_once(center, requests, monkeypatch)
+    assert sorted(map(str, results)) == ["2"] + ["enrol_name_taken"] * 3
+    assert len(kits(center)) == 2
+
+
+def test_one_request_enrolled_twice_at_once_is_one_kit(
+    made: Path, center: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = [request_of(made, tmp_path / "k", "Echo")] * 4
+    assert at_once(center, requests, monkeypatch) == [2, 2, 2, 2]
+    assert kits(center) == ["Delta-2", "Echo"]
+
+
+# -- files and names ---------------------------------------------------------------------------
+
+
 def test_the_same_request_gets_the_same_answer(call: Call, tmp_path: Path) -> None:
     center = tmp_path / "center"
     request = new_kit(call, tmp_path / "kit", "A", new_center(call, center))
     answers = []
     for name in ("first", "second"):
         reply = tmp_path / name
-        assert call("center", "enrol", request, "-o", reply, "--home", center)[0] == 0
+        assert answer(call, center, request, reply)[0] == 0
         answers.append(reply.read_bytes())
     assert answers[0] == answers[1]
 
@@ -122,7 +282,7 @@ def test_asking_again_gives_the_same_request_until_it_is_answered(
     again = tmp_path / "again.ckrq"
     assert call("kit", "request", "-o", again, "--home", kit)[0] == 0
     assert again.read_bytes() == request.read_bytes()
-    call("center", "enrol", request, "-o", tmp_path / "p", "--home", center)
+    answer(call, center, request, tmp_path / "p")
     assert call("kit", "activate", tmp_path / "p", "--home", kit)[0] == 0
     assert not (kit / "keys" / "asked.key").exists()
     status, _out, err = call("kit", "request", "-o", tmp_path / "late", "--home", kit)
@@ -132,7 +292,7 @@ def test_asking_again_gives_the_same_request_until_it_is_answered(
 def test_taking_the_answer_twice_changes_nothing(call: Call, made: Path, tmp_path: Path) -> None:
     center, kit, reply = tmp_path / "center", tmp_path / "kit", tmp_path / "p"
     request = new_kit(call, kit, "A", new_center(call, center))
-    call("center", "enrol", request, "-o", reply, "--home", center)
+    answer(call, center, request, reply)
     assert call("kit", "activate", reply, "--home", kit)[0] == 0
     before = facts(kit)
     assert call("kit", "activate", reply, "--home", kit)[0] == 0
@@ -147,8 +307,8 @@ def test_a_second_kit_of_the_same_name_is_refused(call: Call, tmp_path: Path) ->
     network = new_center(call, center)
     first = new_kit(call, tmp_path / "one", "Delta-2", network)
     second = new_kit(call, tmp_path / "two", "delta-2", network)
-    assert call("center", "enrol", first, "-o", tmp_path / "p", "--home", center)[0] == 0
-    status, _out, err = call("center", "enrol", second, "-o", tmp_path / "q", "--home", center)
+    assert answer(call, center, first, tmp_path / "p")[0] == 0
+    status, _out, err = answer(call, center, second, tmp_path / "q")
     assert status == 3
     assert "Delta-2" in err
     assert not (tmp_path / "q").exists()
@@ -160,21 +320,19 @@ def test_numbers_rise_and_are_not_used_again(call: Call, tmp_path: Path) -> None
     for place, name in enumerate(("A", "B", "C"), 1):
         request = new_kit(call, tmp_path / name, name, network)
         reply = tmp_path / f"{name}.ckrp"
-        _status, out, _err = call(
-            "center", "enrol", request, "-o", reply, "--json", "--home", center
-        )
-        assert json.loads(out)["kit_number"] == place
+        _status, out, _err = answer(call, center, request, reply)
+        assert out == f"Kit number: {place}\n"
 
 
 def test_a_known_key_under_another_request_is_refused(call: Call, tmp_path: Path) -> None:
     center, kit = tmp_path / "center", tmp_path / "kit"
     request = new_kit(call, kit, "A", new_center(call, center))
-    call("center", "enrol", request, "-o", tmp_path / "p", "--home", center)
+    answer(call, center, request, tmp_path / "p")
     (kit / "keys" / "asked.key").unlink()
     again = tmp_path / "again.ckrq"
     call("kit", "request", "-o", again, "--home", kit)
     assert again.read_bytes() != request.read_bytes()
-    status, _out, err = call("center", "enrol", again, "-o", tmp_path / "q", "--home", center)
+    status, _out, err = answer(call, center, again, tmp_path / "q")
     assert (status, "known already" in err) == (3, True)
 
 
@@ -253,7 +411,7 @@ def test_an_answer_of_another_network_is_refused(call: Call, made: Path, tmp_pat
     other, kit = tmp_path / "other", tmp_path / "kit"
     new_center(call, other)
     stranger = new_kit(call, tmp_path / "stranger", "S", other / "network.ckcn")
-    call("center", "enrol", stranger, "-o", tmp_path / "p", "--home", other)
+    answer(call, other, stranger, tmp_path / "p")
     new_kit(call, kit, "A", made / "center" / "network.ckcn")
     status, _out, err = call("kit", "activate", tmp_path / "p", "--home", kit)
     assert (status, "another network" in err) == (3, True)
@@ -264,8 +422,7 @@ def test_the_answer_is_never_written_over_another_file(
 ) -> None:
     request = new_kit(call, tmp_path / "kit", "B", made / "center" / "network.ckcn")
     asked = request.read_bytes()
-    status, _out, _err = call("center", "enrol", request, "-o", request, "--home", center)
-    assert status == 1
+    assert answer(call, center, request, request)[0] == 1
     assert request.read_bytes() == asked
 
 

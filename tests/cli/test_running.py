@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from crisiskit.installation import agent_runs
 from crisiskit.lock import AgentLock
 
 Call = Callable[..., tuple[int, str, str]]
@@ -38,17 +39,6 @@ def wait_for(true: Callable[[], bool], limit_s: float = 20.0) -> None:
         time.sleep(0.05)
 
 
-def runs(home: Path) -> bool:
-    """Whether an agent holds the lock, asked without keeping it from one."""
-    if not (home / "agent.lock").exists():
-        return False
-    try:
-        with AgentLock(home):
-            return False
-    except Exception:
-        return True
-
-
 def states(home: Path, box: str) -> list[str]:
     with sqlite3.connect(home / "store.db") as db:
         rows = db.execute("SELECT state FROM delivery WHERE box = ? AND listed = 1", (box,))
@@ -58,13 +48,13 @@ def states(home: Path, box: str) -> list[str]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_agent_ends_cleanly_when_asked(spawn: Spawn, kit: Path, number: int) -> None:
     process = spawn("agent", "--home", kit)
-    wait_for(lambda: runs(kit))
+    wait_for(lambda: agent_runs(kit))
     time.sleep(0.5)
     process.send_signal(number)
     _out, err = process.communicate(timeout=10)
     assert process.returncode == 0
     assert "Traceback" not in err
-    assert not runs(kit)
+    assert not agent_runs(kit)
 
 
 def test_a_second_agent_is_told_to_come_later(call: Call, spawn: Spawn, center: Path) -> None:
@@ -84,7 +74,7 @@ def test_a_message_travels_between_two_processes(
     set_up(center, "tcp-listen", port)
     set_up(kit, "tcp", port)
     hub = spawn("center", "run", "--home", center)
-    wait_for(lambda: runs(center))
+    wait_for(lambda: agent_runs(center))
     call("send", "Zebra crossing flooded", "--home", kit)
     agent = spawn("agent", "--until-idle", "--home", kit)
     _out, err = agent.communicate(timeout=30)

@@ -122,6 +122,18 @@ def test_a_megabyte_of_text_is_refused_and_told_its_limit(call: Call, kit: Path)
     assert texts(kit) == []
 
 
+@pytest.mark.parametrize("letter", ["é", "水", "🌊"])
+def test_a_megabyte_in_any_script_is_too_long_not_unreadable(
+    call: Call, kit: Path, letter: str
+) -> None:
+    typed = b"x" + letter.encode() * (2 * 1024 * 1024 // len(letter.encode()))
+    for words in (("-",), ("--lines",)):
+        status, out, err = call("send", *words, "--home", kit, input=typed)
+        assert (status, out) == (2, "")
+        assert "too long" in err and "12000" in err
+    assert texts(kit) == []
+
+
 def test_bytes_that_are_no_text_are_refused(call: Call, kit: Path) -> None:
     for words in (("-",), ("--lines",)):
         status, _out, err = call("send", *words, "--home", kit, input=b"caf\xe9\n")
@@ -129,11 +141,42 @@ def test_bytes_that_are_no_text_are_refused(call: Call, kit: Path) -> None:
     assert texts(kit) == []
 
 
+def test_options_that_are_no_text_end_in_no_traceback(call: Call, kit: Path, center: Path) -> None:
+    status, _out, err = call("send", "--to", "caf\udce9", "x", "--home", center)
+    assert (status, "caf?" in err) == (2, True)
+    assert call("send", "--replace", "caf\udce9", "x", "--home", kit)[0] == 0
+
+
 def test_a_center_must_say_to_whom(call: Call, center: Path) -> None:
     status, _out, err = call("send", "hello", "--home", center)
     assert (status, "--to all" in err) == (2, True)
     for to in ("Delta-2", "1", "all"):
         assert call("send", "--to", to, "hello", "--home", center)[0] == 0
+
+
+@pytest.mark.parametrize("to", ["65536", "99999", "9" * 20, "9" * 5000, "-1", "0"])
+def test_a_number_no_kit_can_have_is_an_unknown_kit(call: Call, center: Path, to: str) -> None:
+    status, out, err = call("send", "--to", to, "x", "--home", center)
+    assert (status, out) == (2, "")
+    assert "no station" in err
+    assert texts(center) == []
+
+
+@pytest.mark.parametrize("clock", ["99999999999999999", "253402300800000", "257698037760000", "0"])
+def test_a_message_is_kept_whatever_the_clock_says(spawn: Spawn, kit: Path, clock: str) -> None:
+    for words in (
+        ("send", "water"),
+        ("send", "--form", "sitrep", "injured=1"),
+        ("send", "--dry-run", "x"),
+        ("list",),
+        ("list", "--json"),
+    ):
+        process = spawn(*words, "--home", kit, CRISISKIT_TEST_CLOCK=clock)
+        _out, err = process.communicate(timeout=20)
+        assert (process.returncode, "Traceback" in err) == (0, False), (words, err)
+    with sqlite3.connect(kit / "store.db") as db:
+        minutes = [row[0] for row in db.execute("SELECT minute FROM record")]
+    assert minutes == [min(int(clock) // 60_000, 0xFFFFFFFF)] * 2
 
 
 def test_precedence_and_lifetime_are_kept(call: Call, kit: Path) -> None:
