@@ -8,7 +8,7 @@ from contextlib import closing
 
 import click
 
-from crisiskit.clock import wall_ms
+from crisiskit.clock import minute_of, wall_ms
 from crisiskit.compose import compose_form
 from crisiskit.demo import operator
 from crisiskit.demo.stage import Stage
@@ -44,7 +44,7 @@ def tell(stage: Stage, seconds: float) -> int:
 
 
 def _drafts() -> Iterator[Draft]:
-    minute = wall_ms() // 60_000
+    minute = minute_of(wall_ms())
     texts = (
         (Precedence.FLASH, _("Hospital roof torn off, 14 injured, landing zone clear.")),
         (Precedence.PRIORITY, _("Bridge on the coast road is gone. The village is cut off.")),
@@ -58,7 +58,7 @@ def _drafts() -> Iterator[Draft]:
 
 
 def _show_price(stage: Stage, name: str, draft: Draft) -> None:
-    record = Record(draft.kind, draft.precedence, wall_ms() // 60_000, draft.text, draft.data)
+    record = Record(draft.kind, draft.precedence, minute_of(wall_ms()), draft.text, draft.data)
     price = estimate(record, 1, link_traits(stage.kit))[0]
     words = _("{id}  {precedence}  {text}\n    alone: {bytes} B, {credits} credits, {money}")
     click.echo(

@@ -13,7 +13,7 @@ from textual.events import DescendantFocus
 from textual.screen import Screen
 from textual.widgets import Input, Label, Static, TextArea
 
-from crisiskit.clock import wall_ms
+from crisiskit.clock import minute_of, wall_ms
 from crisiskit.codec.forms import Choice, Flag
 from crisiskit.compose import compose_form, compose_text
 from crisiskit.errors import CrisiskitError
@@ -245,7 +245,7 @@ class FormComposer(Composer):
 
     def draft(self) -> Draft:
         """See Composer."""
-        data, text = compose_form(self._form, self.answers(), wall_ms() // 60_000)
+        data, text = compose_form(self._form, self.answers(), minute_of(wall_ms()))
         return _with(self.template, self.precedence, text, data)
 
     def written(self) -> bool:

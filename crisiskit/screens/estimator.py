@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crisiskit.clock import wall_ms
+from crisiskit.clock import minute_of, wall_ms
 from crisiskit.installation import open_installation
 from crisiskit.links import link_traits
 from crisiskit.model import Record
@@ -25,7 +25,7 @@ def estimator(home: Path) -> Estimator:
     number = open_installation(home).kit_number or 1
 
     def price(draft: Draft) -> list[Estimate]:
-        minute = wall_ms() // 60_000
+        minute = minute_of(wall_ms())
         record = Record(draft.kind, draft.precedence, minute, draft.text, draft.data)
         return estimate(record, number, links)
 

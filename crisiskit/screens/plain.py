@@ -8,7 +8,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from crisiskit.clock import wall_ms
+from crisiskit.clock import minute_of, wall_ms
 from crisiskit.codec.forms import AnyField, Choice
 from crisiskit.compose import clean_text, compose_form, compose_text, parse_precedence
 from crisiskit.errors import CrisiskitError, StoreError, UsageError
@@ -234,7 +234,7 @@ class Lines:
                 words = f" ({options})"
             if value := self._value(field, f"{label}{words}: "):
                 answers[field.name] = value
-        data, text = compose_form(name, answers, wall_ms() // 60_000)
+        data, text = compose_form(name, answers, minute_of(wall_ms()))
         self._keep(template, text, data)
 
     def _value(self, field: AnyField, question: str) -> str:
@@ -243,7 +243,7 @@ class Lines:
             value = clean_text(self.ask_or_drop(question))
             try:
                 if value:
-                    parse_answer(field, value, wall_ms() // 60_000)
+                    parse_answer(field, value, minute_of(wall_ms()))
                 elif field.required:
                     raise AnswerError(_("an answer is needed"))
                 return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from textual.events import Key
 from textual.widgets import Input
 
 from crisiskit.errors import StoreError
+from crisiskit.field.app import FieldApp
 from crisiskit.model import Precedence, RecordKind, State
-from crisiskit.step import EpochOpened, Sealed
+from crisiskit.step import EpochOpened, Sealed, Spent
 from crisiskit.store.store import Store
 
 BOTH = pytest.mark.parametrize("lang", ["en", "fr"], indirect=True)
@@ -203,12 +205,57 @@ async def test_what_another_process_writes_appears_and_the_chosen_stays_chosen(
 
 def test_a_crash_of_the_screen_is_no_success(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from crisiskit import field
-    from crisiskit.field.app import FieldApp
     from crisiskit.screens import estimator
 
     def broken(self: FieldApp, **_how: object) -> None:
         self._return_code = 1
 
     monkeypatch.setattr(estimator, "estimator", lambda home: lambda draft: [])
+    monkeypatch.setattr(estimator, "currencies", lambda home: {})
     monkeypatch.setattr(FieldApp, "run", broken)
     assert field.run(kit.path.parent, plain=False) == 1
+
+
+async def test_without_function_keys_tab_leads_to_urgency_and_sending(
+    kit: Any, show: Any, wait: Any
+) -> None:
+    async with show(kit) as pilot:
+        await pilot.press(
+            "n", *"Roof gone", "shift+tab", "right", "right", "right", "right", "left"
+        )
+        assert "lives at stake" not in await wait(pilot, "[IMMEDIATE]")
+        await pilot.press("tab", "tab", "enter")
+        await wait(pilot, "KEPT")
+    assert kit.rows("SELECT precedence FROM record") == [(int(Precedence.IMMEDIATE),)]
+
+
+@BOTH
+async def test_each_urgency_says_when_to_take_it(kit: Any, show: Any, wait: Any, lang: str) -> None:
+    meanings = {
+        "en": ("when there is room", "today", "within the hour", "lives at stake"),
+        "fr": ("quand il y a la place", "dans la journée", "dans l’heure", "vies en danger"),
+    }
+    async with show(kit) as pilot:
+        await pilot.press("n")
+        for key, words in zip(("f1", "f2", "f3", "f4"), meanings[lang], strict=True):
+            await pilot.press(key)
+            await wait(pilot, words)
+
+
+async def test_money_is_in_the_currency_of_its_link(kit: Any, price: Any, wait: Any) -> None:
+    kit.store.set_link_state("satellite", "sbd", "ready", 3, "", 0)
+    kit.store.apply([Spent("satellite", 50, 1, 90_000)])
+    async with FieldApp(kit.path, price, {"satellite": "GBP"}).run_test(size=(80, 24)) as pilot:
+        await wait(pilot, "0.09 GBP")
+        await pilot.press("n", "a")
+        await wait(pilot, "0.01 GBP")
+
+
+async def test_the_head_shows_the_time_of_day(
+    kit: Any, show: Any, seen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noon = 1_795_435_200_000
+    monkeypatch.setattr("crisiskit.screens.app.wall_ms", lambda: noon)
+    expected = time.strftime("%H:%M", time.localtime(noon / 1000))
+    async with show(kit) as pilot:
+        assert seen(pilot)[0].rstrip().endswith(expected)
