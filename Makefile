@@ -40,10 +40,10 @@ types: env-dev ## static types
 imports: env-dev ## who may import whom
 	@$(BIN)/lint-imports --no-cache
 
-bench: env-dev ## measure all figures against the goals (ARGS=bytes, satellite, line or footprint)
+bench: env-dev ## measure against the goals (ARGS=bytes, satellite, line, footprint)
 	@$(BIN)/python -m benchmarks --shared "$(SHARED)" $(ARGS)
 
-bench-peers: env-dev ## install what `make bench ARGS=line` compares with, into build/peers
+bench-peers: env-dev ## install what the line benchmark compares with, into build/peers
 	@$(BIN)/python -m venv build/peers
 	@build/peers/bin/python -m pip --quiet install --require-hashes -r requirements/run.txt
 	@build/peers/bin/python -m pip --quiet install $(PEERS)

@@ -135,7 +135,7 @@ def _show(row: Row, ours: Row) -> None:
 
 def _check(row: Row, report: Report) -> None:
     wrong = row["lost"] + row["duplicates"] + row["altered"]
-    what = f"{row['n']} texts, {row['condition']}: lost, doubled or altered"
+    what = f"{row['condition']}, of {row['n']}: lost, doubled or altered"
     report.figure(what, wrong, "texts", most=0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -120,7 +121,8 @@ def kit_init(home: Path, name: str, center: Path, as_json: bool) -> None:
     say(text.format(name=made.name, network=made.network, home=home))
     if made.exercise:
         say(_("This is an EXERCISE network."))
-    say(_("Next: crisiskit kit request -o {name}").format(name="request.ckrq"))
+    name = f"request.ckrq --home {shlex.quote(str(home))}"
+    say(_("Next: crisiskit kit request -o {name}").format(name=name))
 
 
 @click.command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import click
 
 from crisiskit.cli.common import emit, examples, home_option, json_option, say
 from crisiskit.clock import wall_ms
-from crisiskit.i18n import _, trouble_word
+from crisiskit.i18n import _, ngettext, trouble_word
 from crisiskit.installation import agent_runs, reading
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def links(home: Path, as_json: bool) -> None:
         return
     if not agent_runs(home):
         say(_("No agent runs here, so no link is open. Start one with “crisiskit agent”."))
+        seen = {name: replace(view, phase=_DOWN, signal=None) for name, view in seen.items()}
     _print_table(tables, seen)
 
 
@@ -75,7 +77,7 @@ def _print_table(tables: tuple[LinkSettings, ...], seen: dict[str, LinkView]) ->
 
 
 def _cells(table: LinkSettings, view: LinkView | None) -> tuple[str, ...]:
-    from crisiskit.render import money_text, size_text
+    from crisiskit.render import size_text
 
     currency = table.price.currency
     if view is None:
@@ -90,8 +92,18 @@ def _cells(table: LinkSettings, view: LinkView | None) -> tuple[str, ...]:
         "" if view.signal is None else f"{view.signal}/5",
         str(view.waiting) if view.waiting else "",
         size_text(view.bytes_today),
-        money_text(view.micros_today, currency),
+        _cost(view, currency),
     )
+
+
+def _cost(view: LinkView, currency: str) -> str:
+    """Money where a price is set, else the credits."""
+    from crisiskit.render import money_text
+
+    if view.micros_today or not view.credits_today:
+        return money_text(view.micros_today, currency)
+    words = ngettext("{n} credit", "{n} credits", view.credits_today)
+    return words.format(n=view.credits_today)
 
 
 def phase_word(phase: str) -> str:

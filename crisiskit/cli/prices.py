@@ -60,7 +60,7 @@ def _print_table(size: int, found: list[Estimate], currencies: dict[str, str]) -
             one.link,
             size_text(one.frame_bytes),
             str(one.credits),
-            money_text(one.micros, currencies[one.link]),
+            money_text(one.micros, currencies[one.link]) if one.micros or not one.credits else "",
             _("{n} s").format(n=round(one.seconds, 1)),
         )
         for one in found

@@ -12,7 +12,7 @@ from crisiskit.clock import minute_of, wall_ms
 from crisiskit.compose import compose_form
 from crisiskit.demo import operator
 from crisiskit.demo.stage import Stage
-from crisiskit.i18n import _
+from crisiskit.i18n import _, ngettext
 from crisiskit.installation import writing
 from crisiskit.links import link_traits
 from crisiskit.model import Message, Precedence, Record, RecordKind, State
@@ -60,14 +60,14 @@ def _drafts() -> Iterator[Draft]:
 def _show_price(stage: Stage, name: str, draft: Draft) -> None:
     record = Record(draft.kind, draft.precedence, minute_of(wall_ms()), draft.text, draft.data)
     price = estimate(record, 1, link_traits(stage.kit))[0]
-    words = _("{id}  {precedence}  {text}\n    alone: {bytes} B, {credits} credits, {money}")
+    words = _("{id}  {precedence}  {text}\n    alone: {bytes} B, {credits}, {money}")
     click.echo(
         words.format(
             id=name,
             precedence=precedence_word(draft.precedence),
             text=one_line(draft.kind, draft.data, draft.text, width=56),
             bytes=price.frame_bytes,
-            credits=price.credits,
+            credits=_credits(price.credits),
             money=money_text(price.micros),
         )
     )
@@ -114,23 +114,27 @@ def _tell_state(where: str, message: Message, at_s: float) -> None:
     text = one_line(message.kind, message.data, message.text, width=34)
     cost = ""
     if message.box == "out" and message.state is State.SENT:
-        cost = _("  {bytes} B, {credits} credits, by {link}").format(
-            bytes=message.frame_bytes, credits=message.credits, link=message.link
+        cost = _("  {bytes} B, {credits}, by {link}").format(
+            bytes=message.frame_bytes, credits=_credits(message.credits), link=message.link
         )
     click.echo(f"{at_s:6.1f} s  {place}  {message.id}  {what:8}  {text}{cost}")
+
+
+def _credits(count: int) -> str:
+    return ngettext("{n} credit", "{n} credits", count).format(n=count)
 
 
 def _sum_up(kit: Views, took_s: float) -> int:
     link = kit.links(wall_ms())[0]
     words = _(
         "All read in {seconds:.0f} s: nothing lost, nothing doubled."
-        " The kit spent {bytes} B, {credits} credits, {money}."
+        " The kit spent {bytes} B, {credits}, {money}."
     )
     click.echo(
         words.format(
             seconds=took_s,
             bytes=link.bytes_today,
-            credits=link.credits_today,
+            credits=_credits(link.credits_today),
             money=money_text(link.micros_today),
         )
     )

@@ -250,7 +250,7 @@ class StationApp(App[None]):
     def answer(self, message: Message) -> None:
         """Write back to the author of a message."""
         kind, to = RecordKind.TEXT, message.author
-        self.write_text(Draft(kind, Precedence.ROUTINE, to=to, answers=message.id))
+        self.write_text(Draft(kind, message.precedence, to=to, answers=message.id))
 
     def action_answer(self) -> None:
         """Answer the chosen message."""

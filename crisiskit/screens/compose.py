@@ -15,8 +15,8 @@ from textual.widgets import Input, Label, Static, TextArea
 
 from crisiskit.clock import minute_of, wall_ms
 from crisiskit.codec.forms import Choice, Flag
-from crisiskit.compose import compose_form, compose_text
-from crisiskit.errors import CrisiskitError
+from crisiskit.compose import TEXT_BYTES_MAX, compose_form, compose_text
+from crisiskit.errors import CrisiskitError, UsageError
 from crisiskit.forms import catalog
 from crisiskit.i18n import _, explain, language, ngettext
 from crisiskit.model import Precedence, RecordKind
@@ -24,6 +24,7 @@ from crisiskit.render import size_text
 from crisiskit.screens.bar import Bar
 from crisiskit.screens.dialogs import Choose
 from crisiskit.screens.linkbar import EUROS, Currencies, price_words
+from crisiskit.screens.page import Page
 from crisiskit.screens.urgency import KEYS, Send, Urgency
 from crisiskit.store.store import Draft
 from crisiskit.sync.plan import Estimate
@@ -48,7 +49,8 @@ def price_lines(
             credits = ngettext("{n} credit", "{n} credits", one.credits)
             parts.append(credits.format(n=one.credits))
         money = price_words(one.micros, one.link, currencies)
-        parts.append(money if one.micros else _("free"))
+        if one.micros or not one.credits:
+            parts.append(money if one.micros else _("free"))
         parts.append(_("about {n} s").format(n=max(1, round(one.seconds))))
         if one.link in down:
             parts.append(_("DOWN now"))
@@ -68,8 +70,9 @@ class Composer(Screen[None]):
             Binding(key, f"urgency({int(precedence)})", priority=True)
             for key, precedence in KEYS.items()
         ),
-        Binding("ctrl+s", "send", priority=True),
-        Binding("escape", "leave", priority=True),
+        # Without priority: they wait their turn behind the letters typed before them.
+        Binding("ctrl+s", "send"),
+        Binding("escape", "leave"),
     ]
 
     def __init__(self, template: Draft, to: str, price: Price, keep: Keep) -> None:
@@ -80,6 +83,8 @@ class Composer(Screen[None]):
         self._price = price
         self._keep = keep
         self._sending = False
+        self._price_due = False
+        self._refused: object = None
 
     def compose(self) -> ComposeResult:
         """Recipient and urgency above, price and keys below."""
@@ -113,15 +118,20 @@ class Composer(Screen[None]):
         except CrisiskitError:
             words = _("The price is shown as you write.")
         self.query_one("#price", Static).update(Content(words))
-        self.query_one("#wrong").remove_class("shown")
+        if self.content() != self._refused:
+            self.query_one("#wrong").remove_class("shown")
 
     def draft(self) -> Draft:
         """The message as written so far. Raises UsageError while it cannot be sent."""
         raise NotImplementedError
 
+    def content(self) -> str | dict[str, str]:
+        """What was typed so far; empty when leaving would lose nothing."""
+        raise NotImplementedError
+
     def written(self) -> bool:
         """Whether leaving would lose something."""
-        raise NotImplementedError
+        return bool(self.content())
 
     def action_urgency(self, value: int) -> None:
         """Choose the precedence."""
@@ -142,6 +152,7 @@ class Composer(Screen[None]):
         try:
             kept = await self._keep(self.draft())
         except CrisiskitError as error:
+            self._refused = self.content()
             wrong = self.query_one("#wrong", Static)
             wrong.update(Content(explain(error)))
             wrong.add_class("shown")
@@ -152,6 +163,7 @@ class Composer(Screen[None]):
                 self.dismiss(None)
         finally:
             self._sending = False
+        self._price_due = False
 
     def point_at(self, error: CrisiskitError) -> None:
         """Lead to the place that is wrong."""
@@ -174,7 +186,7 @@ class TextComposer(Composer):
 
     def compose_body(self) -> ComposeResult:
         """The page, with the words it began with."""
-        yield TextArea(self.template.text, id="page", soft_wrap=True, show_line_numbers=False)
+        yield Page(self.template.text, id="page", soft_wrap=True, show_line_numbers=False)
 
     def on_mount(self) -> None:
         """Write at once; nothing blinks on a battery."""
@@ -187,12 +199,25 @@ class TextComposer(Composer):
         text = compose_text(self.query_one(TextArea).text)
         return _with(self.template, self.precedence, text)
 
-    def written(self) -> bool:
+    def content(self) -> str:
         """See Composer."""
-        return bool(self.query_one(TextArea).text.strip())
+        return self.query_one(TextArea).text.strip()
+
+    def on_page_full(self, event: Page.Full) -> None:
+        """Say why a letter or a paste was not taken."""
+        error = UsageError("text_too_long", bytes=event.size, most=TEXT_BYTES_MAX)
+        wrong = self.query_one("#wrong", Static)
+        wrong.update(Content(explain(error)))
+        wrong.add_class("shown")
 
     def on_text_area_changed(self) -> None:
-        """Another letter, another price."""
+        """Another letter, another price; a flood of letters has one price in the end."""
+        if not self._price_due:
+            self._price_due = True
+            self.call_after_refresh(self._show_price)
+
+    def _show_price(self) -> None:
+        self._price_due = False
         self.show()
 
 
@@ -234,7 +259,7 @@ class FormComposer(Composer):
         """See Composer."""
         return _("Ctrl+S send   F1-F4 urgency   Tab next field   Esc leave")
 
-    def answers(self) -> dict[str, str]:
+    def content(self) -> dict[str, str]:
         """The fields that were filled."""
         found = {}
         for field in self._schema.fields:
@@ -245,12 +270,8 @@ class FormComposer(Composer):
 
     def draft(self) -> Draft:
         """See Composer."""
-        data, text = compose_form(self._form, self.answers(), minute_of(wall_ms()))
+        data, text = compose_form(self._form, self.content(), minute_of(wall_ms()))
         return _with(self.template, self.precedence, text, data)
-
-    def written(self) -> bool:
-        """See Composer."""
-        return bool(self.answers())
 
     def point_at(self, error: CrisiskitError) -> None:
         """The field that is wrong gets the cursor."""

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
@@ -17,7 +18,10 @@ from crisiskit.i18n import _
 
 
 class Choose(ModalScreen[str | None]):
-    """One of several answers; Esc takes none. ``options`` are (answer, words)."""
+    """One of several answers; Esc takes none. ``options`` are (answer, words).
+
+    Typing the beginning of an answer, or a part of it, leads to it.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "none")]
 
@@ -25,6 +29,8 @@ class Choose(ModalScreen[str | None]):
         super().__init__()
         self._question = question
         self._options = options
+        self._marked = 0
+        self._typed = ""
 
     def compose(self) -> ComposeResult:
         """The question, then the answers."""
@@ -44,13 +50,35 @@ class Choose(ModalScreen[str | None]):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """A sign marks the answer that Enter takes, for eyes and terminals without color."""
-        for place, (_answer, words) in enumerate(self._options):
-            mark = ">" if place == event.option_index else " "
-            event.option_list.replace_option_prompt_at_index(place, Content(f"{mark} {words}"))
+        for place, mark in ((self._marked, " "), (event.option_index, ">")):
+            words = Content(f"{mark} {self._options[place][1]}")
+            event.option_list.replace_option_prompt_at_index(place, words)
+        self._marked = event.option_index
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Taken."""
         self.dismiss(event.option_id)
+
+    def on_key(self, event: Key) -> None:
+        """Letters and figures look for an answer; any other key begins anew."""
+        if not event.is_printable or not event.character:
+            self._typed = ""
+            return
+        for typed in (self._typed + event.character, event.character):
+            found = self._find(typed.casefold())
+            if found is not None:
+                self._typed = typed
+                self.query_one(OptionList).highlighted = found
+                return
+
+    def _find(self, typed: str) -> int | None:
+        """The first answer that begins so, else the first that has it."""
+        words = [words.casefold() for _answer, words in self._options]
+        places = range(len(words))
+        begins = next((place for place in places if words[place].startswith(typed)), None)
+        if begins is not None:
+            return begins
+        return next((place for place in places if typed in words[place]), None)
 
     def action_none(self) -> None:
         """No answer."""

@@ -296,7 +296,7 @@ class Lines:
             self.say(_("You wrote this one yourself: there is nobody to answer."))
             return
         kind = RecordKind.TEXT
-        self.write(Draft(kind, Precedence.ROUTINE, to=message.author, answers=message.id))
+        self.write(Draft(kind, message.precedence, to=message.author, answers=message.id))
 
     def cancel(self, number: str) -> None:
         """Withdraw a message."""

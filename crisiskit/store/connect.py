@@ -17,6 +17,7 @@ from crisiskit.store import schema
 
 WAL_SOUND_SINCE = (3, 51, 3)
 BUSY_TIMEOUT_MS = 10_000
+READ_TIMEOUT_MS = 2_000
 
 _FOR_ALL = ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "foreign_keys = ON")
 
@@ -48,7 +49,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
             f"{path.absolute().as_uri()}?mode=ro",
             uri=True,
             isolation_level=None,
-            timeout=BUSY_TIMEOUT_MS / 1000,
+            timeout=READ_TIMEOUT_MS / 1000,
             check_same_thread=False,
         )
         connection.execute("PRAGMA query_only = ON")

@@ -67,7 +67,10 @@ class Views:
     def page(self, box: str = "all", first: int = 0, rows: int = PAGE_ROWS) -> list[Message]:
         """Messages of a box, newest first, from place ``first`` on."""
         where, values = _where(box)
-        sql = f"{_MESSAGE} WHERE {where} ORDER BY d.id DESC LIMIT ? OFFSET ?"
+        sql = (
+            f"{_MESSAGE} WHERE d.id IN (SELECT d.id FROM delivery d WHERE {where}"
+            " ORDER BY d.id DESC LIMIT ? OFFSET ?) ORDER BY d.id DESC"
+        )
         return self._messages(sql, (*values, rows, first))
 
     def triage(self, first: int = 0, rows: int = PAGE_ROWS) -> list[Message]:
@@ -151,12 +154,12 @@ class Views:
         """The kits of a center (on a kit: its own pairing), by number."""
         sql = (
             "SELECT p.kit_number, p.name, p.kit_fp, p.enrolled_at, p.last_contact_at,"
-            " p.last_link,"
-            " (SELECT count(*) FROM delivery d WHERE d.pairing = p.id AND d.box = 'in'"
-            "  AND d.state = 'held' AND d.listed = 1),"
-            " (SELECT count(*) FROM delivery d WHERE d.pairing = p.id AND d.box = 'out'"
-            "  AND d.state IN ('kept', 'sealed', 'sent', 'arrived') AND d.listed = 1)"
-            " FROM pairing p ORDER BY p.kit_number"
+            " p.last_link, coalesce(u.n, 0), coalesce(w.n, 0) FROM pairing p"
+            " LEFT JOIN (SELECT pairing, count(*) AS n FROM delivery WHERE box = 'in'"
+            "  AND state = 'held' AND listed = 1 GROUP BY pairing) u ON u.pairing = p.id"
+            " LEFT JOIN (SELECT pairing, count(*) AS n FROM delivery WHERE box = 'out'"
+            "  AND state IN ('kept', 'sealed', 'sent', 'arrived') AND listed = 1"
+            "  GROUP BY pairing) w ON w.pairing = p.id ORDER BY p.kit_number"
         )
         return [Kit(*row) for row in self._rows(sql)]
 
@@ -220,5 +223,5 @@ class Views:
 
 def _where(box: str) -> tuple[str, tuple[Any, ...]]:
     if box == "all":
-        return "d.listed = 1", ()
+        return "+d.listed = 1", ()
     return "d.listed = 1 AND d.box = ?", (box,)

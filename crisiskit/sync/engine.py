@@ -414,11 +414,14 @@ class Engine:
 
 
 def _leave_to_rest(one: Outgoing, lane: Lane, now: Now) -> bool:
-    """After a restart nobody knows how long ago a frame left: dear links wait a receipt's time."""
+    """After a restart nobody knows how long ago a frame left: dear links wait a receipt's time.
+
+    What is urgent does not wait: it may have been lost with whatever made us start again.
+    """
     if not one.resumed:
         return False
     one.resumed = False
-    if not lane.traits.metered:
+    if not lane.traits.metered or one.precedence >= Precedence.IMMEDIATE:
         return False
     one.due_s = now.mono_s + lane.repeat_s()
     return True

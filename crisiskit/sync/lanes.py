@@ -18,6 +18,8 @@ from crisiskit.model import Precedence
 from transports.link import Traits
 
 NOMINAL_BYTES = 100
+URGENT_REPEAT_S = 300.0
+URGENT_RECEIPT_S = 60.0
 HEADER_BYTES_MOST = 12
 PART_BYTES = 6
 
@@ -46,11 +48,14 @@ class Lane:
         piece = self.traits.mtu_bytes - HEADER_BYTES_MOST - PART_BYTES
         return min(CONTENT_BYTES_MAX, PARTS_MAX * max(0, piece) - TAG_BYTES)
 
-    def repeat_s(self) -> float:
-        """The least time in which a receipt can come back."""
+    def repeat_s(self, urgent: bool = False) -> float:
+        """The least time in which a receipt can come back; sooner for what is urgent."""
         traits = self.traits
         line = 3 * traits.mtu_bytes / traits.rate_bytes_s
-        return max(traits.repeat_s, 2 * traits.latency_s + traits.receipt_delay_s + line)
+        patience, delay = traits.repeat_s, traits.receipt_delay_s
+        if urgent:
+            patience, delay = min(patience, URGENT_REPEAT_S), min(delay, URGENT_RECEIPT_S)
+        return max(patience, 2 * traits.latency_s + delay + line)
 
 
 def choose(

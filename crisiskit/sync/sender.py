@@ -291,8 +291,9 @@ class Sender:
                 one.due_s = now_s
                 return False
         urgent = one.precedence >= Precedence.IMMEDIATE
-        most = max(lane.repeat_s(), REPEAT_URGENT_MAX_S if urgent else REPEAT_MAX_S)
-        wait = min(lane.repeat_s() * 2 ** min(one.tries, DOUBLINGS_MAX), most)
+        least = lane.repeat_s(urgent)
+        most = max(least, REPEAT_URGENT_MAX_S if urgent else REPEAT_MAX_S)
+        wait = min(least * 2 ** min(one.tries, DOUBLINGS_MAX), most)
         one.tries += 1
         one.unanswered[lane.link] = one.unanswered.get(lane.link, 0) + 1
         one.due_s = now_s + wait

@@ -7,9 +7,11 @@ are thrown away; the screens run on them without a terminal and write what they 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ MINUTE_MS = 60_000
 
 def main() -> None:
     """The field screen in both languages and the desk in English, beside this file."""
+    os.environ["TZ"] = "Indian/Mayotte"
+    time.tzset()
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
     for name, lang in (("field", "en"), ("field", "fr"), ("desk", "en")):
         set_language(lang)

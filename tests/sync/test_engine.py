@@ -28,6 +28,8 @@ from crisiskit.step import (
     Raised,
     Receipted,
     Sealed,
+    SealedEnvelope,
+    SendingEpoch,
     Snapshot,
     Step,
 )
@@ -474,3 +476,25 @@ def test_a_hello_is_repeated_a_few_times_only() -> None:
             step = kit.handle(FrameSent(step.transmits[0]), now(s * 100))
         step = kit.handle(Tick(), now(s * 100 + 50))
     assert said == 5
+
+
+@pytest.mark.parametrize(
+    ("precedence", "rests"), [(Precedence.ROUTINE, True), (Precedence.IMMEDIATE, False)]
+)
+def test_after_a_restart_only_what_is_urgent_is_paid_for_again_at_once(
+    precedence: Precedence, rests: bool
+) -> None:
+    first = engine(Direction.UP, SAT)
+    step = first.handle(OutboxChanged((message(1, "order", precedence),)), now(1))
+    (one,) = only(step, Sealed)
+    assert isinstance(one, Sealed)
+    state = replace(
+        pairing(Direction.UP),
+        send_epoch=1,
+        sending=(SendingEpoch(0, b"salt", bytes(16), (one.digest,)),),
+        outstanding=(SealedEnvelope(0, 0, one.frame, precedence, one.digest, sent=True),),
+    )
+    again = Engine(Snapshot((state,), ()), lambda n: b"two!"[:n])
+    step = again.handle(LinkUp("link", SAT), now(0))
+    assert (not step.transmits) is rests
+    assert again.handle(Tick(), now(2000)).transmits or not rests

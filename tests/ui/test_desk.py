@@ -87,3 +87,17 @@ async def test_without_kits_writing_says_what_to_do(
     async with show(station(tmp_path / "store.db", "center", kits=0)) as pilot:
         await pilot.press("n")
         await wait(pilot, "crisiskit center enrol")
+
+
+async def test_among_many_kits_typing_leads_to_the_one(
+    station: Any, tmp_path: Path, show: Any, wait: Any
+) -> None:
+    async with show(station(tmp_path / "store.db", "center", kits=40)) as pilot:
+        for typed, found in (("12", "12  kit-12"), ("-31", "31  kit-31"), ("KIT-7", "7  kit-7")):
+            await pilot.press("n")
+            await wait(pilot, "To which kit?")
+            await pilot.press(*typed)
+            await wait(pilot, f"> {found}")
+            await pilot.press("escape")
+        await pilot.press("n", *"40", "enter")
+        await wait(pilot, "Message to kit-40")

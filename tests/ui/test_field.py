@@ -80,6 +80,35 @@ async def test_words_are_only_thrown_away_when_that_is_said(kit: Any, show: Any,
     assert kit.rows("SELECT count(*) FROM record") == [(0,)]
 
 
+async def test_ctrl_s_on_the_heels_of_the_last_letter_sends_every_letter(
+    kit: Any, show: Any, wait: Any
+) -> None:
+    words = "Bridge is gone at the river mouth"
+    async with show(kit) as pilot:
+        await pilot.press("n")
+        for key in words:
+            pilot.app.post_message(Key(key if key != " " else "space", key))
+        pilot.app.post_message(Key("ctrl+s", None))
+        await wait(pilot, "is kept")
+    assert kit.rows("SELECT text FROM record") == [(words,)]
+
+
+async def test_what_is_wrong_stays_on_the_glass_until_something_is_changed(
+    kit: Any, show: Any, wait: Any, seen: Any
+) -> None:
+    async with show(kit) as pilot:
+        await pilot.press("f", "enter", "tab")
+        for key in "here":
+            pilot.app.post_message(Key(key, key))
+        pilot.app.post_message(Key("ctrl+s", None))
+        await wait(pilot, "Field “")
+        await pilot.pause(0.3)
+        await wait(pilot, "Field “")
+        await pilot.press("x")
+        await pilot.pause()
+        assert "Field “" not in "\n".join(seen(pilot))
+
+
 async def test_keys_that_come_in_one_burst_meet_the_page_they_were_meant_for(
     kit: Any, show: Any, wait: Any
 ) -> None:
