@@ -117,14 +117,16 @@ class Agent:
         self._store.forget_links([link.name for link in self._links])
         self._store.prune()
         self._start_engine()
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            tasks = [group.create_task(self._serve(link)) for link in self._links]
-            tasks += [group.create_task(self._alarm()), group.create_task(self._watch())]
-            await self._until(stop, until_idle)
-            for task in (*tasks, *self._transmits):
-                task.cancel()
-        self._show_states(last=True)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                tasks = [group.create_task(self._serve(link)) for link in self._links]
+                tasks += [group.create_task(self._alarm()), group.create_task(self._watch())]
+                await self._until(stop, until_idle)
+                for task in (*tasks, *self._transmits):
+                    task.cancel()
+        finally:
+            self._show_states(last=True)
 
     # -- one event -------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from transports.link import LinkError, LinkState, Phase, Receiver, Traits, Troub
 BITS_PER_BYTE = 10  # 8N1: start, eight bits, stop
 LEAD_S = 0.05  # the next frame is asked for so long before the line runs dry
 STALL_S_MAX = 15.0
+GATHER_S_MAX, GATHER_BYTES_MAX = 0.02, 1024  # a slow line must not wake the machine for each byte
 
 TROUBLES = {
     PortTrouble.MISSING: (Trouble.DEVICE_GONE, 5.0),
@@ -96,9 +97,11 @@ class SerialLink:
 
     async def _read(self, port: Port, receiver: Receiver) -> None:
         decoder = Decoder(self.traits.mtu_bytes)
+        gather_s = min(GATHER_S_MAX, GATHER_BYTES_MAX * BITS_PER_BYTE / self._settings.baud)
         while True:
             for frame in decoder.feed(await port.read()):
                 await hand_up(receiver, frame)
+            await asyncio.sleep(gather_s)
 
     async def send(self, frame: bytes, peer: str = "") -> None:
         """See :class:`transports.link.Link`. Returns shortly before the line has carried it."""

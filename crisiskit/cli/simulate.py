@@ -16,7 +16,7 @@ import click
 
 from crisiskit.cli.common import emit, examples, json_option, say
 from crisiskit.cli.stopping import stop_on_signals
-from crisiskit.errors import CrisiskitError
+from crisiskit.errors import BusyError, CrisiskitError
 from crisiskit.i18n import _
 
 if TYPE_CHECKING:
@@ -137,7 +137,12 @@ def modem(
                 say(_("A played {model} answers at {port}.").format(model=model, port=port))
             await _until_stopped(played.serve)
 
-    asyncio.run(play())
+    try:
+        asyncio.run(play())
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise BusyError("device_busy", device=port) from None
 
 
 @click.command(

@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Label, Static, TextArea
 
 from crisiskit.clock import minute_of, wall_ms
-from crisiskit.codec.forms import Choice, Flag
+from crisiskit.codec.forms import AnyField, Choice, Flag
 from crisiskit.compose import TEXT_BYTES_MAX, compose_form, compose_text
 from crisiskit.errors import CrisiskitError, UsageError
 from crisiskit.forms import catalog
@@ -293,10 +293,10 @@ class FormComposer(Composer):
                 self.query_one("#about", Static).update(Content(_about(field)))
 
 
-def _about(field: object) -> str:
+def _about(field: AnyField) -> str:
     """Help of a field, with the words that a choice takes."""
     lang = language()
-    help_words = str(field.help.say(lang))  # type: ignore[attr-defined]
+    help_words = field.help.say(lang)
     if isinstance(field, Choice):
         return f"{help_words}\n" + " / ".join(option.say(lang) for option in field.values)
     if isinstance(field, Flag):

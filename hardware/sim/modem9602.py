@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import termios
@@ -29,8 +30,8 @@ READ_SIZE = 4096
 class PlayedModem:
     """A modem from power-on to power-off; a context manager.
 
-    ``path`` is where its port appears; a symbolic link found there is replaced. Raises
-    OSError when it cannot be made. Not on Windows, which has no pseudo-terminals of this kind.
+    ``path`` is where its port appears; a symbolic link that a killed modem left there is
+    replaced. Raises OSError when it cannot be made, EADDRINUSE while another has it. Not on Windows, which has no pseudo-terminals of this kind.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class PlayedModem:
         self._clock = clock
         self._core: Core9602 | None = None
         self._port: _PtyPort | None = None
+        self._claim = -1
         self._deaf = False
         self._hearing: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -65,6 +67,7 @@ class PlayedModem:
         return self.core.sessions
 
     async def __aenter__(self) -> PlayedModem:
+        self._claim = _claim(self.path)
         self._core = Core9602(
             self._nature, self._gateway, self._script, self._write, self.suffer, self._clock
         )
@@ -83,6 +86,7 @@ class PlayedModem:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._pull_out()
+        os.close(self._claim)
 
     async def serve(self) -> None:
         """Wait until cancelled, or until a part of the modem fails; raises what it raised."""
@@ -197,3 +201,16 @@ class _PtyPort:
     def _read(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._receive(os.read(self._master, READ_SIZE))
+
+
+def _claim(path: Path) -> int:
+    """The sole right to a port's name, for as long as the file descriptor is open."""
+    import fcntl
+
+    claim = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(claim)
+        raise OSError(errno.EADDRINUSE, "another played modem has this port", str(path)) from None
+    return claim

@@ -35,14 +35,14 @@ if [ ! -e "$base/ready" ]; then
     say "making an empty $suite with python3 (once)"
     rm -rf "$base"
     mkdir -p "$base"
-    debootstrap --variant=minbase --include=python3,adduser "$suite" "$base/root" "$mirror" \
+    debootstrap --variant=minbase --include=python3,adduser "$suite" "$base/tree" "$mirror" \
         >build/chroot/debootstrap.log 2>&1 || fail "debootstrap: see build/chroot/debootstrap.log"
-    rm -rf "$base"/root/var/cache/apt/archives/*.deb
+    rm -rf "$base"/tree/var/cache/apt/archives/*.deb
     touch "$base/ready"
 fi
 
 rm -rf "$work"
-cp -a "$base/root" "$work"
+cp -a "$base/tree" "$work"
 cp "$deb" "$work/crisiskit.deb"
 cp packaging/debian/test_inside.sh "$work/test_inside.sh"
 trap 'rm -rf "$work"' EXIT

@@ -312,3 +312,16 @@ async def test_it_works_with_the_played_gateway(tmp_path: Path) -> None:
         writer.close()
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_a_port_has_one_modem_and_its_name_outlives_a_killed_one(tmp_path: Path) -> None:
+    path = tmp_path / "modem"
+    path.symlink_to("/dev/pts/99999")
+    async with PlayedModem(path, MemoryGateway(), QUICK):
+        name = path.readlink()
+        with pytest.raises(OSError, match="another played modem"):
+            async with PlayedModem(path, MemoryGateway(), QUICK):
+                pass
+        assert path.readlink() == name, "the first one keeps its port"
+    async with PlayedModem(path, MemoryGateway(), QUICK):
+        assert path.is_symlink()
