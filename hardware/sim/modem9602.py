@@ -31,7 +31,8 @@ class PlayedModem:
     """A modem from power-on to power-off; a context manager.
 
     ``path`` is where its port appears; a symbolic link that a killed modem left there is
-    replaced. Raises OSError when it cannot be made, EADDRINUSE while another has it. Not on Windows, which has no pseudo-terminals of this kind.
+    replaced. Raises OSError when it cannot be made, EADDRINUSE while another has it. Not on
+    Windows, which has no pseudo-terminals of this kind.
     """
 
     def __init__(
