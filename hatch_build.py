@@ -27,7 +27,7 @@ def compile_catalogs(root: Path) -> list[Path]:
     return compiled
 
 
-class CatalogHook(BuildHookInterface):  # type: ignore[type-arg]
+class CatalogHook(BuildHookInterface):  # type: ignore[type-arg] # its config class is hatchling's own affair
     """Compile the catalogs before hatchling collects the files."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
