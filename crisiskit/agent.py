@@ -11,22 +11,26 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from crisiskit.clock import wall_ms
 from crisiskit.crypto.keys import Entropy
+from crisiskit.crypto.statement import Sign
+from crisiskit.enrolment import own_signature
 from crisiskit.errors import BusyError, CrisiskitError, StoreError
+from crisiskit.floor import Floor
 from crisiskit.installation import Places
 from crisiskit.links import ConfiguredLink, configured_links
 from crisiskit.lock import AgentLock
-from crisiskit.step import Now, Step, Transmit
+from crisiskit.step import Decoding, Now, Step, Transmit
 from crisiskit.store.commit import WithdrawnError
 from crisiskit.store.store import Store
 from crisiskit.sync.engine import Engine
 from crisiskit.sync.events import (
     Billed,
+    Decoded,
     Event,
     FrameFailed,
     FrameReceived,
@@ -62,7 +66,12 @@ async def run(home: Path, until_idle: bool = False, stop: asyncio.Event | None =
     """
     store = Store(Places.of(home).store, wall_ms)
     try:
-        agent = Agent(store, configured_links(home), wall_ms, os.urandom)
+        floor = Floor(Places.of(home).floor)
+        if store.meta("restored") or store.newest_epoch() < floor.epoch:
+            log.warning("store_restored floor=%d", floor.epoch)
+            store.resume_restored(floor.epoch, os.urandom)
+        sign = own_signature(home)
+        agent = Agent(store, configured_links(home), wall_ms, os.urandom, sign, floor)
         await agent.run(until_idle, stop or asyncio.Event())
     finally:
         store.close()
@@ -95,11 +104,15 @@ class Agent:
         links: Sequence[ConfiguredLink],
         wall: Callable[[], int],
         entropy: Entropy,
+        sign: Sign | None = None,
+        floor: Floor | None = None,
     ) -> None:
         self._store = store
         self._links = links
         self._wall = wall
         self._entropy = entropy
+        self._sign = sign
+        self._floor = floor
         self._life = 0
         self._known: set[int] = set()
         self._up: set[str] = set()
@@ -110,7 +123,8 @@ class Agent:
         self._wake_at_s: float | None = None
         self._store_broken = False
         self._engine: Engine | None = None
-        self._transmits: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._decoder = asyncio.Semaphore(1)
 
     async def run(self, until_idle: bool, stop: asyncio.Event) -> None:
         """Serve all links until stopped or idle."""
@@ -123,7 +137,7 @@ class Agent:
                 tasks = [group.create_task(self._serve(link)) for link in self._links]
                 tasks += [group.create_task(self._alarm()), group.create_task(self._watch())]
                 await self._until(stop, until_idle)
-                for task in (*tasks, *self._transmits):
+                for task in (*tasks, *self._tasks):
                     task.cancel()
         finally:
             self._show_states(last=True)
@@ -142,7 +156,7 @@ class Agent:
         snapshot = self._store.snapshot()
         paths = self._engine.paths() if self._engine else {}
         self._known = {item.delivery for item in snapshot.queue}
-        self._engine = engine = Engine(snapshot, self._entropy)
+        self._engine = engine = Engine(snapshot, self._entropy, self._sign, self._store)
         engine.adopt(paths)
         for link in self._links:
             if link.name in self._up:
@@ -186,13 +200,30 @@ class Agent:
     def _commit(self, step: Step) -> None:
         if step.changes:
             self._store.apply(step.changes)
+            if self._floor is not None:
+                self._floor.note(step.changes)
+        if step.restart:
+            self._start_again(Tick())
+            return
+        for job in step.decodings:
+            self._keep_task(self._decode(job, self._life))
         for transmit in step.transmits:
-            task = self._group.create_task(self._transmit(transmit, self._life))
-            self._transmits.add(task)
-            task.add_done_callback(self._transmits.discard)
+            self._keep_task(self._transmit(transmit, self._life))
         if step.wake_at_s != self._wake_at_s:
             self._wake_at_s = step.wake_at_s
             self._woken.set()
+
+    def _keep_task(self, work: Coroutine[None, None, None]) -> None:
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _decode(self, job: Decoding, life: int) -> None:
+        """Decode texts beside the loop, one envelope at a time, so that frames go on coming in."""
+        async with self._decoder:
+            content = await asyncio.to_thread(job.coded.decode)
+        if life == self._life:
+            self._quietly(Decoded(job, content))
 
     def _mend_store(self, error: CrisiskitError) -> None:
         """The commit's outcome is unknown: look again later, with an engine from the disk."""

@@ -34,6 +34,7 @@ from crisiskit.crypto.identity import (
     kit_fingerprint,
 )
 from crisiskit.crypto.keys import SECRET_BYTES, root_key
+from crisiskit.crypto.statement import Sign
 from crisiskit.errors import CrisiskitError, TrustError, UsageError
 from crisiskit.files import SECRET, erase, read_small, sync_folder, write_whole
 from crisiskit.installation import (
@@ -144,6 +145,14 @@ def activate(home: Path, reply: bytes) -> Installation:
         raise CrisiskitError("already_active", number=kit.kit_number)
     erase(kit.places.asked)
     return open_installation(home)
+
+
+def own_signature(home: Path) -> Sign:
+    """Signs with this station's key. Raises CrisiskitError for keys that cannot be read."""
+    station = open_installation(home)
+    if station.role == CENTER:
+        return _center_identity(station.places).sign
+    return _kit_identity(station.places).sign
 
 
 def read_network(places: Places) -> CenterFile:
@@ -282,6 +291,7 @@ def _pairing(
         kit_fp=kit_fp,
         public_key=public,
         peer_fp=kit_fp if role == CENTER else center_fingerprint(network),
+        peer_public=public if role == CENTER else network.authority_public,
         send_chain=root_key(secret, network.network_id, kit_fp, sends).key,
         heard_chain=root_key(secret, network.network_id, kit_fp, sends.other).key,
         keeps_root=role == CENTER,

@@ -25,8 +25,8 @@ class Places:
     """The files of a home folder.
 
     ``identity``: the secret key of this station. ``asked``: between request and activation,
-    the pairing secret and the request as sent. ``network``: the center file. ``log``: what an
-    agent inside a screen logs.
+    the pairing secret and the request as sent. ``network``: the center file. ``floor``: the
+    highest epoch ever opened. ``log``: what an agent inside a screen logs.
     """
 
     home: Path
@@ -37,6 +37,7 @@ class Places:
     network: Path
     settings: Path
     lock: Path
+    floor: Path
     log: Path
 
     @classmethod
@@ -52,6 +53,7 @@ class Places:
             network=home / "network.ckcn",
             settings=home / "settings.toml",
             lock=home / "agent.lock",
+            floor=home / "epoch.floor",
             log=home / "agent.log",
         )
 

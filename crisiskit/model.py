@@ -41,6 +41,13 @@ class RecordKind(IntEnum):
     FORM = 1
     ORDER = 2
     READ = 3
+    CHECKPOINT = 4
+    QUERY = 5
+
+    @property
+    def for_people(self) -> bool:
+        """Whether people see it; the others are the stations' own talk."""
+        return self in (RecordKind.TEXT, RecordKind.FORM, RecordKind.ORDER)
 
 
 class ClockQuality(IntEnum):

@@ -2,13 +2,15 @@
 
 ``Step`` is the whole answer of the engine to one event. Its changes are facts that the
 store writes in one transaction; only after that commit may its transmits leave. Also here:
-the snapshot from which an engine starts. Imports the nouns only.
+the snapshot from which an engine starts. Imports the nouns and the codec.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from crisiskit.codec.checkpoint import Checkpoint
+from crisiskit.codec.content import Coded
 from crisiskit.model import Direction, Notice, Precedence, Record, Reference
 
 HEARD_EPOCHS_KEPT = 1024
@@ -29,13 +31,17 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """One record waiting to be sealed towards one pairing."""
+    """One record waiting to be sealed towards one pairing.
+
+    ``sign``: it never leaves without a signature over it.
+    """
 
     delivery: int
     pairing: int
     record: Record
     digest: bytes
     expires_at: int | None = None
+    sign: bool = False
 
 
 # -- changes ---------------------------------------------------------------------------------
@@ -57,7 +63,9 @@ class Sealed:
     """Records became an envelope; from here on its bytes never change.
 
     ``frame`` is the envelope headed without epoch and salt. ``deliveries`` are in the
-    order of their place in the envelope. ``digest`` is the chain value after it.
+    order of their place in the envelope; records of the station's own come after them.
+    ``leaf`` is its leaf in the chain, ``digest`` the chain value after it. ``signature``
+    covers the life up to here.
     """
 
     pairing: int
@@ -65,8 +73,10 @@ class Sealed:
     seq: int
     frame: bytes
     precedence: Precedence
+    leaf: bytes
     digest: bytes
     deliveries: tuple[int, ...]
+    signature: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +106,57 @@ class Spent:
 class Acknowledged:
     """An authenticated ack block was taken in.
 
-    Every envelope below ``held_below`` is HELD, those in ``arrived`` are ARRIVED.
+    Every envelope below ``held_below`` is HELD, those in ``arrived`` are ARRIVED. ``by`` is
+    the epoch in which the far end said so.
     """
 
     pairing: int
     epoch: int
     held_below: int
     arrived: tuple[int, ...] = ()
+    by: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """The far end or this side was restored: what is held must be asked for again.
+
+    ``chain_key`` belongs to ``send_epoch``, the next epoch to be opened here.
+    """
+
+    pairing: int
+    send_epoch: int
+    chain_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the far end holds of an epoch in doubt; what it lacks is to be repeated.
+
+    ``proved``: its digest is ours; else what it has is stored without proof.
+    """
+
+    pairing: int
+    epoch: int
+    held_below: int
+    arrived: tuple[int, ...] = ()
+    proved: bool = True
+    by: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """An epoch was closed by a fork: its records that are not held wait to be sealed again."""
+
+    pairing: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """The far end knows that this side was restored."""
+
+    pairing: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +179,10 @@ class EpochHeard:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """An authentic envelope is to be stored with the records it carries.
+    """An authentic envelope is to be stored, with its records as far as they are known.
 
-    ``digests`` name the records. ``undecodable`` says why there are none.
+    ``digests`` name the records. ``undecodable`` says why there are none. ``waits``: its
+    records are not decoded yet and come with ``Unpacked``.
     """
 
     pairing: int
@@ -136,17 +191,28 @@ class Arrived:
     salt: bytes
     seq: int
     frame: bytes
-    content: bytes
     leaf: bytes
     link: str
     records: tuple[Record, ...] = ()
     digests: tuple[bytes, ...] = ()
     undecodable: str = ""
+    signature: bytes = b""
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """The records of an envelope that was stored before, or why it has none."""
+
+    arrived: Arrived
 
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """The unbroken run of stored envelopes grew to ``next_seq``."""
+    """The unbroken run of stored envelopes grew to ``next_seq``.
+
+    A verified signature covers what is below ``signed_below``.
+    """
 
     pairing: int
     epoch: int
@@ -154,6 +220,18 @@ class Advanced:
     next_seq: int
     digest: bytes
     base_minute: int | None
+    signed_below: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """An authentic envelope under a number that another one has: kept beside it."""
+
+    pairing: int
+    epoch: int
+    salt: bytes
+    seq: int
+    frame: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +315,15 @@ Change = (
     | Sent
     | Spent
     | Acknowledged
+    | Doubted
+    | Answered
+    | Requeued
+    | Announced
     | EpochHeard
     | Arrived
+    | Unpacked
     | Advanced
+    | Forked
     | Receipted
     | ClockAgreed
     | ClockJumped
@@ -276,15 +360,30 @@ class Transmit:
 
 
 @dataclass(frozen=True, slots=True)
+class Decoding:
+    """A stored envelope whose texts are to be decoded, beside the receiving of frames."""
+
+    pairing: int
+    epoch: int
+    salt: bytes
+    seq: int
+    coded: Coded
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """Commit ``changes`` in one transaction, then hand over ``transmits``.
 
     ``wake_at_s`` is the monotonic second of the next thing to do, None for never.
+    ``decodings`` are to be answered, each with a ``Decoded`` event. ``restart``: go on with
+    an engine made from what is then committed.
     """
 
     changes: tuple[Change, ...] = ()
     transmits: tuple[Transmit, ...] = ()
     wake_at_s: float | None = None
+    decodings: tuple[Decoding, ...] = ()
+    restart: bool = False
 
 
 # -- where an engine starts ------------------------------------------------------------------
@@ -305,19 +404,24 @@ class SealedEnvelope:
 
 @dataclass(frozen=True, slots=True)
 class SendingEpoch:
-    """An epoch of an earlier process life. ``digests`` run from seq 0."""
+    """An epoch of an earlier process life. ``digests`` run from seq 0.
+
+    ``in_doubt``: what the far end holds of it must be asked for.
+    """
 
     epoch: int
     salt: bytes
     part_key: bytes
     digests: tuple[bytes, ...]
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class HeardEpoch:
-    """An epoch of the far end. ``ahead`` maps stored numbers beyond ``next_seq`` to leaves.
+    """An epoch of the far end.
 
-    ``owed``: a receipt for it is due.
+    ``ahead`` are stored numbers beyond ``next_seq`` with leaf and signature, ``waiting``
+    those not decoded yet, with frame and link. ``owed``: a receipt for it is due.
     """
 
     epoch: int
@@ -325,8 +429,10 @@ class HeardEpoch:
     next_seq: int
     digest: bytes
     base_minute: int | None
-    ahead: tuple[tuple[int, bytes], ...] = ()
+    ahead: tuple[tuple[int, bytes, bytes], ...] = ()
+    waiting: tuple[tuple[int, bytes, str], ...] = ()
     owed: bool = False
+    signed_below: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,13 +441,20 @@ class PairingState:
 
     ``send_chain`` is the chain key of epoch ``send_epoch``, the next to be opened.
     ``heard_chain`` that of ``heard_chain_epoch``; ``secrets`` are kept epoch secrets.
+    ``peer_public`` verifies what the far end signs. ``last_life`` is how the newest life of
+    ours ended. ``most_held`` is the newest epoch of ours of which the far end held anything,
+    how many, and the epoch in which it said so. ``announce``: this side was restored, the
+    far end may not know it yet.
     """
 
     pairing: int
+    network_id: bytes
     kit_number: int
     kit_fp: bytes
     sends: Direction
+    own_fp: bytes
     peer_fp: bytes
+    peer_public: bytes
     send_epoch: int
     send_chain: bytes
     heard_chain_epoch: int
@@ -353,6 +466,9 @@ class PairingState:
     heard: tuple[HeardEpoch, ...] = ()
     parts: tuple[PartArrived, ...] = ()
     paths: tuple[tuple[str, str], ...] = ()
+    last_life: Checkpoint | None = None
+    most_held: tuple[int, int, int] | None = None
+    announce: bool = False
 
 
 @dataclass(frozen=True, slots=True)

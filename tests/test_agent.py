@@ -67,9 +67,13 @@ def stores(tmp_path: Path) -> tuple[Store, Store]:
     kit, center = Store(tmp_path / "kit.db", wall), Store(tmp_path / "center.db", wall)
     up, down = (root_key(b"s" * 32, bytes(16), FP, way).key for way in Direction)
     kit.set_meta(role=b"kit", name=b"kit-1", own_fp=FP)
-    kit.add_pairing(NewPairing(1, CENTER, FP, bytes(32), CENTER_FP, up, down, keeps_root=False))
+    kit.add_pairing(
+        NewPairing(1, CENTER, FP, bytes(32), CENTER_FP, bytes(32), up, down, keeps_root=False)
+    )
     center.set_meta(role=b"center", name=b"C", own_fp=CENTER_FP)
-    center.add_pairing(NewPairing(1, "kit-1", FP, bytes(32), FP, down, up, keeps_root=True))
+    center.add_pairing(
+        NewPairing(1, "kit-1", FP, bytes(32), FP, bytes(32), down, up, keeps_root=True)
+    )
     return kit, center
 
 
@@ -269,13 +273,15 @@ async def test_a_kit_enrolled_while_the_center_runs_is_heard_and_written_to(tmp_
     late = Store(tmp_path / "late.db", kit._wall)
     up_key, down_key = (root_key(b"t" * 32, bytes(16), fp, way).key for way in Direction)
     late.set_meta(role=b"kit", name=b"kit-2", own_fp=fp)
-    pairing = NewPairing(2, CENTER, fp, bytes(32), CENTER_FP, up_key, down_key, keeps_root=False)
+    pairing = NewPairing(
+        2, CENTER, fp, bytes(32), CENTER_FP, bytes(32), up_key, down_key, keeps_root=False
+    )
     late.add_pairing(pairing)
     async with running(make(center, ("wire", down))):
         await asyncio.sleep(0.5)
         center_too = Store(center.path, center._wall)
         center_too.add_pairing(
-            NewPairing(2, "kit-2", fp, bytes(32), fp, down_key, up_key, keeps_root=True)
+            NewPairing(2, "kit-2", fp, bytes(32), fp, bytes(32), down_key, up_key, keeps_root=True)
         )
         center_too.keep([Draft(RecordKind.ORDER, Precedence.ROUTINE, "come", to="kit-2")])
         async with running(make(late, ("wire", up))):

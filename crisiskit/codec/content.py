@@ -4,9 +4,11 @@
     minute              of the first record: 4 bytes if w, else the low 2
     ack block           if A
     record heads        each says whether another follows
-    text stream         to the end: the texts in order, joined by 00, coded as one
+    text stream         the texts in order, joined by 00, coded as one
+    signature           64 bytes at the end, if S
 
-An envelope carries at least one record; an ack alone travels as a RECEIPT.
+An envelope carries at least one record; an ack alone travels as a RECEIPT. Reading goes in two
+steps, since texts may take long to decode: ``open_content`` reads all but the texts.
 """
 
 from __future__ import annotations
@@ -34,17 +36,50 @@ MINUTE_MAX = 0xFFFFFFFF
 _NARROW = 1 << 16
 _SIGNED, _ACKED, _WIDE = 0x80, 0x40, 0x01
 _MORE, _ANSWERS, _TWIN = 0x04, 0x02, 0x01
+SIGNATURE_BYTES = 64
+_QUICK_CODECS = frozenset({Codec.RAW, Codec.DEFLATE, Codec.ZSTD})
 _KINDS = frozenset(RecordKind)
 _WITHOUT_DATA = frozenset({RecordKind.TEXT, RecordKind.ORDER})
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The content of one envelope. ``clock`` holds for all its records."""
+    """The content of one envelope. ``clock`` holds for all its records.
+
+    ``signature`` is empty, or 64 bytes over the log up to and with this envelope.
+    """
 
     records: tuple[Record, ...]
     ack: AckBlock | None = None
     clock: ClockQuality = ClockQuality.UNKNOWN
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A content whose texts are not decoded yet. ``heads`` are the records without texts."""
+
+    heads: tuple[Record, ...]
+    ack: AckBlock | None
+    clock: ClockQuality
+    codec: int
+    coded: bytes
+    signature: bytes = b""
+
+    @property
+    def slow(self) -> bool:
+        """Whether decoding the texts is work to be done beside the receiving of frames."""
+        return self.codec not in _QUICK_CODECS and bool(self.coded)
+
+    def decode(self) -> Content | Rejected:
+        """The whole content, or why its texts cannot be read."""
+        try:
+            texts = _read_texts(decode_text(self.codec, self.coded), len(self.heads))
+        except MalformedError as bad:
+            return Rejected(bad.code)
+        both = zip(self.heads, texts, strict=True)
+        records = tuple(replace(head, text=text) for head, text in both)
+        return Content(records, self.ack, self.clock, self.signature)
 
 
 def encode_content(
@@ -77,11 +112,23 @@ def encode_content(
 
 def decode_content(data: bytes, base_minute: int | None) -> Content | Rejected:
     """The way back; NO_BASE where the minute cannot be told until envelope 0 is known."""
-    reader = Reader(data, Reject.RECORD)
+    opened = open_content(data, base_minute)
+    return opened if isinstance(opened, Rejected) else opened.decode()
+
+
+def open_content(data: bytes, base_minute: int | None) -> Coded | Rejected:
+    """Everything but the texts; NO_BASE as in :func:`decode_content`."""
     try:
-        return _read_content(reader, base_minute)
+        return _read_content(data, base_minute)
     except MalformedError as bad:
         return Rejected(bad.code)
+
+
+def with_signature(content: bytes, signature: bytes) -> bytes:
+    """An encoded content with a signature of 64 bytes at its end."""
+    if len(signature) != SIGNATURE_BYTES or len(content) + SIGNATURE_BYTES > CONTENT_BYTES_MAX:
+        raise ValueError("no room for a signature, or none of 64 bytes")
+    return bytes([content[0] | _SIGNED]) + content[1:] + signature
 
 
 def wide_minute(data: bytes) -> int | None:
@@ -162,12 +209,16 @@ def _text(record: Record) -> bytes:
     return record.text.encode()
 
 
-def _read_content(reader: Reader, base_minute: int | None) -> Content:
-    if len(reader.data) > CONTENT_BYTES_MAX:
+def _read_content(data: bytes, base_minute: int | None) -> Coded:
+    if len(data) > CONTENT_BYTES_MAX:
         raise MalformedError(Reject.LENGTH)
+    signature = b""
+    if data and data[0] & _SIGNED:
+        if len(data) <= SIGNATURE_BYTES:
+            raise MalformedError(Reject.SIGNED)
+        data, signature = data[:-SIGNATURE_BYTES], data[-SIGNATURE_BYTES:]
+    reader = Reader(data, Reject.RECORD)
     first = reader.uint(1)
-    if first & _SIGNED:
-        raise MalformedError(Reject.SIGNED)
     minute = reader.uint(4 if first & _WIDE else 2)
     if not first & _WIDE:
         if base_minute is None:
@@ -176,9 +227,7 @@ def _read_content(reader: Reader, base_minute: int | None) -> Content:
     ack = _read_ack(reader) if first & _ACKED else None
     clock = ClockQuality(first >> 4 & 3)
     heads = _read_heads(reader, minute, clock)
-    texts = _read_texts(decode_text(first >> 1 & 7, reader.rest()), len(heads))
-    records = tuple(replace(head, text=text) for head, text in zip(heads, texts, strict=True))
-    return Content(records, ack, clock)
+    return Coded(tuple(heads), ack, clock, first >> 1 & 7, reader.rest(), signature)
 
 
 def _read_ack(reader: Reader) -> AckBlock:

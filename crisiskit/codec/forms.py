@@ -201,13 +201,17 @@ AnyField = Count | Scale | Choice | Flag | Time | Position | Text
 
 
 class Schema(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A form. ``id`` is its number on the air, for ever; ``version`` counts its revisions."""
+    """A form. ``id`` is its number on the air, for ever; ``version`` counts its revisions.
+
+    ``signed``: a report of it never leaves without a signature.
+    """
 
     id: Annotated[int, Meta(ge=1, le=255)]
     name: Name
     version: Annotated[int, Meta(ge=1)]
     title: Words
     short: Words
+    signed: bool = False
     fields: Annotated[tuple[AnyField, ...], Meta(min_length=1, max_length=FIELDS_MAX)]
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ import msgspec
 
 from crisiskit.codec.forms import Schema
 from crisiskit.errors import CrisiskitError, UsageError
+from crisiskit.model import Record, RecordKind
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -47,6 +48,12 @@ def by_id(number: int) -> Schema | None:
     if number in own or number < PLUG_IN_ID_MIN:
         return own.get(number)
     return _numbered(tuple(_plug_ins())).get(number)
+
+
+def always_signed(record: Record) -> bool:
+    """Whether this is a report whose form asks for a signature."""
+    found = by_id(record.data[0]) if record.kind is RecordKind.FORM and record.data else None
+    return found is not None and found.signed
 
 
 def problems() -> dict[str, CrisiskitError]:

@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from crisiskit.crypto.identity import KitIdentity
 from crisiskit.crypto.keys import root_key
 from crisiskit.model import CENTER, Direction, Precedence, RecordKind
-from crisiskit.step import Now, Step, Transmit
+from crisiskit.step import EpochOpened, Now, Step, Transmit
 from crisiskit.store.store import Draft, NewPairing, Store
 from crisiskit.store.views import Views
 from crisiskit.sync.engine import Engine
 from crisiskit.sync.events import (
+    Decoded,
     Event,
     FrameFailed,
     FrameReceived,
@@ -65,7 +67,9 @@ class Station:
     name: str
     store: Store
     is_center: bool
+    identity: KitIdentity
     ahead_ms: int = 0
+    floor: int = -1
     engine: Engine | None = None
     life: int = 0
     wake_s: float | None = None
@@ -98,11 +102,14 @@ class World:
         return [self.center, *self.kits]
 
     def _station(self, folder: Path, name: str, is_center: bool) -> Station:
-        station = Station(name, Store(folder / f"{name}.db", lambda: 0), is_center)
+        identity = KitIdentity.make(self.rng.randbytes)
+        station = Station(name, Store(folder / f"{name}.db", lambda: 0), is_center, identity)
         station.store = Store(folder / f"{name}.db", lambda: self._wall(station))
         role = CENTER if is_center else "kit"
         fp = CENTER_FP if is_center else _fp(name)
-        station.store.set_meta(role=role.encode(), name=name.encode(), own_fp=fp)
+        station.store.set_meta(
+            role=role.encode(), name=name.encode(), own_fp=fp, network_id=NETWORK_ID
+        )
         return station
 
     def _pair(self, kit: Station, number: int) -> None:
@@ -110,10 +117,30 @@ class World:
         fp = _fp(kit.name)
         up, down = (root_key(secret, NETWORK_ID, fp, way).key for way in Direction)
         kit.store.add_pairing(
-            NewPairing(number, CENTER, fp, bytes(32), CENTER_FP, up, down, keeps_root=False)
+            NewPairing(
+                number,
+                CENTER,
+                fp,
+                kit.identity.public,
+                CENTER_FP,
+                self.center.identity.public,
+                up,
+                down,
+                keeps_root=False,
+            )
         )
         self.center.store.add_pairing(
-            NewPairing(number, kit.name, fp, bytes(32), fp, down, up, keeps_root=True)
+            NewPairing(
+                number,
+                kit.name,
+                fp,
+                kit.identity.public,
+                fp,
+                kit.identity.public,
+                down,
+                up,
+                keeps_root=True,
+            )
         )
 
     # -- time ------------------------------------------------------------------------------
@@ -193,7 +220,9 @@ class World:
         station.life += 1
         snapshot = station.store.snapshot()
         station.known = {item.delivery for item in snapshot.queue}
-        station.engine = Engine(snapshot, self.rng.randbytes)
+        station.engine = Engine(
+            snapshot, self.rng.randbytes, station.identity.sign, archive=station.store
+        )
         station.up, station.wake_s = set(), None
         for name in self.carriers:
             self._link_up(station, name)
@@ -207,6 +236,19 @@ class World:
             if station.is_center and not carrier.down.lasting_peers:
                 for kit in self.kits:
                     self._disconnect(kit, name, for_s)
+
+    def backup(self, station: Station) -> bytes:
+        """What a backup of the station's store would hold now."""
+        return station.store.path.read_bytes()
+
+    def restore(self, station: Station, backup: bytes, for_s: float = 60.0) -> None:
+        """Power is cut, and the station comes back with an old store; only its floor is new."""
+        self.crash(station, for_s)
+        path = station.store.path
+        station.store.close()
+        path.write_bytes(backup)
+        station.store = Store(path, lambda: self._wall(station))
+        station.store.resume_restored(station.floor, self.rng.randbytes)
 
     def _disconnect(self, kit: Station, name: str, for_s: float) -> None:
         """A connection ends with the process at its other end, and is made anew later."""
@@ -226,7 +268,14 @@ class World:
         step = station.engine.handle(event, self._now(station))
         if step.changes:
             station.store.apply(step.changes)
+            opened = [c.epoch for c in step.changes if isinstance(c, EpochOpened)]
+            station.floor = max([station.floor, *opened])
+        if step.restart:
+            self.start(station)
+            return
         self._act(station, step)
+        for job in step.decodings:
+            self.tell(station, Decoded(job, job.coded.decode()))
 
     def _act(self, station: Station, step: Step) -> None:
         for transmit in step.transmits:

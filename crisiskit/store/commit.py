@@ -7,26 +7,32 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from crisiskit.codec.record import record_id
-from crisiskit.model import Direction, Record, RecordKind
+from crisiskit.model import Direction, Record
 from crisiskit.step import (
     Acknowledged,
     Advanced,
+    Announced,
+    Answered,
     Arrived,
     Change,
     ClockAgreed,
     ClockJumped,
     Contact,
+    Doubted,
     EpochHeard,
     EpochOpened,
     Expired,
+    Forked,
     PartArrived,
     PartsDropped,
     Raised,
     ReadThere,
     Receipted,
+    Requeued,
     Sealed,
     Sent,
     Spent,
+    Unpacked,
 )
 
 DAY_MS = 86_400_000
@@ -56,9 +62,25 @@ def _epoch_opened(db: sqlite3.Connection, c: EpochOpened, now: int) -> None:
 
 def _sealed(db: sqlite3.Connection, c: Sealed, now: int) -> None:
     db.execute(
-        "INSERT INTO envelope (pairing, epoch, seq, frame, precedence, digest, state, sealed_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, 'sealed', ?)",
-        (c.pairing, c.epoch, c.seq, c.frame, int(c.precedence), c.digest, now),
+        "INSERT INTO envelope (pairing, epoch, seq, frame, precedence, leaf, digest, signature,"
+        " state, sealed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'sealed', ?)",
+        (
+            c.pairing,
+            c.epoch,
+            c.seq,
+            c.frame,
+            int(c.precedence),
+            c.leaf,
+            c.digest,
+            c.signature,
+            now,
+        ),
+    )
+    db.execute(
+        "UPDATE sending_epoch SET count = ?, digest = ?,"
+        " signed_below = CASE WHEN ? THEN ? ELSE signed_below END"
+        " WHERE pairing = ? AND epoch = ?",
+        (c.seq + 1, c.digest, bool(c.signature), c.seq + 1, c.pairing, c.epoch),
     )
     done = db.executemany(
         "UPDATE delivery SET state = 'sealed', state_at = ?, epoch = ?, seq = ?, place = ?"
@@ -127,8 +149,9 @@ def _acknowledged(db: sqlite3.Connection, c: Acknowledged, now: int) -> None:
         (now, *below),
     )
     db.execute(
-        "UPDATE sending_epoch SET held_below = max(held_below, ?) WHERE pairing = ? AND epoch = ?",
-        (c.held_below, c.pairing, c.epoch),
+        "UPDATE sending_epoch SET held_below = max(held_below, ?), held_by = max(held_by, ?)"
+        " WHERE pairing = ? AND epoch = ?",
+        (c.held_below, c.by, c.pairing, c.epoch),
     )
     db.executemany(
         "UPDATE envelope SET state = 'arrived' WHERE pairing = ? AND epoch = ? AND seq = ?"
@@ -142,10 +165,70 @@ def _acknowledged(db: sqlite3.Connection, c: Acknowledged, now: int) -> None:
     )
 
 
+def _doubted(db: sqlite3.Connection, c: Doubted, now: int) -> None:
+    db.execute(
+        "UPDATE pairing SET send_epoch = ?, send_chain = ? WHERE id = ? AND send_epoch <= ?",
+        (c.send_epoch, c.chain_key, c.pairing, c.send_epoch),
+    )
+    doubt(db, c.pairing)
+
+
+def doubt(db: sqlite3.Connection, pairing: int) -> None:
+    """What the far end holds of the envelopes kept here is to be asked for."""
+    db.execute(
+        "UPDATE sending_epoch SET in_doubt = 1, held_below = 0 WHERE pairing = ? AND epoch IN"
+        " (SELECT DISTINCT epoch FROM envelope WHERE pairing = ?)",
+        (pairing, pairing),
+    )
+
+
+def _answered(db: sqlite3.Connection, c: Answered, now: int) -> None:
+    """What is not there any more is repeated; people go on seeing what they saw."""
+    key = (c.pairing, c.epoch)
+    db.execute(
+        "UPDATE sending_epoch SET in_doubt = 0, held_by = ? WHERE pairing = ? AND epoch = ?",
+        (c.by, *key),
+    )
+    db.execute(
+        "UPDATE envelope SET state = 'sent', held_at = NULL"
+        " WHERE pairing = ? AND epoch = ? AND seq >= ? AND state <> 'sealed'",
+        (*key, c.held_below),
+    )
+    if c.proved:
+        _acknowledged(db, Acknowledged(*key, c.held_below, c.arrived, c.by), now)
+    else:
+        there = (*range(c.held_below), *c.arrived)
+        _acknowledged(db, Acknowledged(*key, 0, there, c.by), now)
+
+
+def _requeued(db: sqlite3.Connection, c: Requeued, now: int) -> None:
+    """Records of a closed epoch wait again; its envelopes are not repeated."""
+    db.execute(
+        "UPDATE delivery SET state = 'kept', state_at = ?, epoch = NULL, seq = NULL,"
+        " place = NULL WHERE pairing = ? AND box = 'out' AND epoch = ?"
+        " AND state IN ('sealed', 'sent', 'arrived')",
+        (now, c.pairing, c.epoch),
+    )
+    db.execute(
+        "UPDATE envelope SET state = 'closed', held_at = ? WHERE pairing = ? AND epoch = ?"
+        " AND held_at IS NULL",
+        (now, c.pairing, c.epoch),
+    )
+    db.execute(
+        "UPDATE sending_epoch SET in_doubt = 0 WHERE pairing = ? AND epoch = ?",
+        (c.pairing, c.epoch),
+    )
+
+
+def _announced(db: sqlite3.Connection, c: Announced, now: int) -> None:
+    db.execute("UPDATE pairing SET announce = 0 WHERE id = ?", (c.pairing,))
+
+
 def _epoch_heard(db: sqlite3.Connection, c: EpochHeard, now: int) -> None:
     db.execute(
-        "INSERT INTO heard_epoch (pairing, epoch, salt, digest) VALUES (?, ?, ?, ?)",
-        (c.pairing, c.epoch, c.salt, c.digest),
+        "INSERT INTO heard_epoch (pairing, epoch, salt, digest, nth) VALUES (?, ?, ?, ?,"
+        " (SELECT coalesce(max(nth), 0) + 1 FROM heard_epoch WHERE pairing = ?))",
+        (c.pairing, c.epoch, c.salt, c.digest, c.pairing),
     )
     if not c.secrets:
         return
@@ -165,24 +248,46 @@ def _epoch_heard(db: sqlite3.Connection, c: EpochHeard, now: int) -> None:
 
 def _arrived(db: sqlite3.Connection, c: Arrived, now: int) -> None:
     db.execute(
-        "INSERT INTO arrived (pairing, epoch, salt, seq, frame, content, leaf, link, at,"
-        " undecodable) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO arrived (pairing, epoch, salt, seq, frame, leaf, signature, link, at, waits,"
+        " undecodable) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             c.pairing,
             c.epoch,
             c.salt,
             c.seq,
             c.frame,
-            c.content,
             c.leaf,
+            c.signature,
             c.link,
             now,
+            int(c.waits),
             c.undecodable,
         ),
     )
+    _records_in(db, c, now)
+
+
+def _unpacked(db: sqlite3.Connection, change: Unpacked, now: int) -> None:
+    c = change.arrived
+    db.execute(
+        "UPDATE arrived SET leaf = ?, signature = ?, waits = 0, undecodable = ?"
+        " WHERE pairing = ? AND epoch = ? AND salt = ? AND seq = ?",
+        (c.leaf, c.signature, c.undecodable, c.pairing, c.epoch, c.salt, c.seq),
+    )
+    _records_in(db, c, now)
+
+
+def _records_in(db: sqlite3.Connection, c: Arrived, now: int) -> None:
     shares = len(c.records)
     for place, (record, digest) in enumerate(zip(c.records, c.digests, strict=True)):
         _record_in(db, c, place, record, digest, _share(len(c.frame), place, shares), now)
+
+
+def _forked(db: sqlite3.Connection, c: Forked, now: int) -> None:
+    db.execute(
+        "INSERT INTO fork (pairing, epoch, salt, seq, frame, at) VALUES (?, ?, ?, ?, ?, ?)",
+        (c.pairing, c.epoch, c.salt, c.seq, c.frame, now),
+    )
 
 
 def _record_in(
@@ -223,10 +328,10 @@ def _record_in(
     )
     if row.rowcount != 1:
         return
-    listed = record.kind is not RecordKind.READ
+    listed = record.kind.for_people
     db.execute(
         "INSERT INTO delivery (record, pairing, box, listed, precedence, state, state_at, epoch,"
-        " seq, place, link, frame_bytes) VALUES (?, ?, 'in', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " salt, seq, place, link, frame_bytes) VALUES (?, ?, 'in', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             row.lastrowid,
             c.pairing,
@@ -235,6 +340,7 @@ def _record_in(
             "held" if listed else "read",
             now,
             c.epoch,
+            c.salt,
             c.seq,
             place,
             c.link,
@@ -255,9 +361,9 @@ def _code_at(db: sqlite3.Connection, pairing: int, came: Direction, ref: Any) ->
 
 def _advanced(db: sqlite3.Connection, c: Advanced, now: int) -> None:
     db.execute(
-        "UPDATE heard_epoch SET next_seq = ?, digest = ?, base_minute = ?, owed = 1"
-        " WHERE pairing = ? AND epoch = ? AND salt = ?",
-        (c.next_seq, c.digest, c.base_minute, c.pairing, c.epoch, c.salt),
+        "UPDATE heard_epoch SET next_seq = ?, digest = ?, base_minute = ?, signed_below = ?,"
+        " owed = 1 WHERE pairing = ? AND epoch = ? AND salt = ?",
+        (c.next_seq, c.digest, c.base_minute, c.signed_below, c.pairing, c.epoch, c.salt),
     )
 
 
@@ -339,8 +445,14 @@ _WRITERS: dict[type, Callable[[sqlite3.Connection, Any, int], None]] = {
     Sent: _sent,
     Spent: _spent,
     Acknowledged: _acknowledged,
+    Doubted: _doubted,
+    Answered: _answered,
+    Requeued: _requeued,
+    Announced: _announced,
     EpochHeard: _epoch_heard,
     Arrived: _arrived,
+    Unpacked: _unpacked,
+    Forked: _forked,
     Advanced: _advanced,
     Receipted: _receipted,
     ClockAgreed: _clock_agreed,

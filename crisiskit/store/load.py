@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from crisiskit.codec.checkpoint import Checkpoint
+from crisiskit.forms.catalog import always_signed
 from crisiskit.model import ClockQuality, Direction, Precedence, Record, RecordKind, Reference
 from crisiskit.step import (
     HEARD_EPOCHS_KEPT,
@@ -58,7 +60,8 @@ def _queued(row: Sequence[object]) -> Queued:
         ClockQuality(_int(clock)),
     )
     expiry = None if expires_at is None else _int(expires_at)
-    return Queued(_int(delivery), _int(pairing), record, _bytes(digest), expiry)
+    sign = always_signed(record)
+    return Queued(_int(delivery), _int(pairing), record, _bytes(digest), expiry, sign)
 
 
 def _int(value: object) -> int:
@@ -74,16 +77,23 @@ def _bytes(value: object) -> bytes:
 def _pairing(db: sqlite3.Connection, pairing: int) -> PairingState:
     row = db.execute(
         "SELECT kit_number, kit_fp, peer_fp, send_epoch, send_chain, heard_chain_epoch,"
-        " heard_chain, keeps_root FROM pairing WHERE id = ?",
+        " heard_chain, keeps_root, peer_public, announce FROM pairing WHERE id = ?",
         (pairing,),
     ).fetchone()
+    facts = dict(db.execute("SELECT key, value FROM meta WHERE key IN ('network_id', 'own_fp')"))
     waiting = _outstanding(db, pairing)
-    epochs = {envelope.epoch for envelope in waiting}
+    doubtful = db.execute(
+        "SELECT epoch FROM sending_epoch WHERE pairing = ? AND in_doubt = 1", (pairing,)
+    )
+    epochs = {envelope.epoch for envelope in waiting} | {epoch for (epoch,) in doubtful}
     return PairingState(
         pairing=pairing,
+        network_id=facts.get("network_id", b""),
         kit_number=row[0],
         kit_fp=row[1],
+        own_fp=facts.get("own_fp", b""),
         peer_fp=row[2],
+        peer_public=row[8],
         sends=Direction.DOWN if row[7] else Direction.UP,
         send_epoch=row[3],
         send_chain=row[4],
@@ -105,7 +115,23 @@ def _pairing(db: sqlite3.Connection, pairing: int) -> PairingState:
                 "SELECT link, peer FROM path WHERE pairing = ? ORDER BY at", (pairing,)
             ).fetchall()
         ),
+        last_life=_last_life(db, pairing),
+        most_held=db.execute(
+            "SELECT epoch, held_below, held_by FROM sending_epoch WHERE pairing = ?"
+            " AND held_below > 0 ORDER BY epoch DESC LIMIT 1",
+            (pairing,),
+        ).fetchone(),
+        announce=bool(row[9]),
     )
+
+
+def _last_life(db: sqlite3.Connection, pairing: int) -> Checkpoint | None:
+    row = db.execute(
+        "SELECT epoch, salt, count, digest FROM sending_epoch WHERE pairing = ? AND count > 0"
+        " ORDER BY epoch DESC LIMIT 1",
+        (pairing,),
+    ).fetchone()
+    return None if row is None else Checkpoint(*row)
 
 
 def _outstanding(db: sqlite3.Connection, pairing: int) -> tuple[SealedEnvelope, ...]:
@@ -124,31 +150,46 @@ def _outstanding(db: sqlite3.Connection, pairing: int) -> tuple[SealedEnvelope, 
 
 def _sending(db: sqlite3.Connection, pairing: int, epoch: int) -> SendingEpoch:
     row = db.execute(
-        "SELECT salt, part_key FROM sending_epoch WHERE pairing = ? AND epoch = ?",
+        "SELECT salt, part_key, in_doubt FROM sending_epoch WHERE pairing = ? AND epoch = ?",
         (pairing, epoch),
     ).fetchone()
     digests = db.execute(
         "SELECT digest FROM envelope WHERE pairing = ? AND epoch = ? ORDER BY seq",
         (pairing, epoch),
     ).fetchall()
-    return SendingEpoch(epoch, row[0], row[1], tuple(d[0] for d in digests))
+    return SendingEpoch(epoch, row[0], row[1], tuple(d[0] for d in digests), bool(row[2]))
 
 
 def _heard(db: sqlite3.Connection, pairing: int) -> tuple[HeardEpoch, ...]:
     rows = db.execute(
-        "SELECT epoch, salt, next_seq, digest, base_minute, owed FROM heard_epoch WHERE pairing = ?"
-        " ORDER BY epoch DESC LIMIT ?",
+        "SELECT epoch, salt, next_seq, digest, base_minute, signed_below, owed FROM heard_epoch"
+        " WHERE pairing = ? ORDER BY epoch DESC, nth DESC LIMIT ?",
         (pairing, HEARD_EPOCHS_KEPT),
     ).fetchall()
     heard = []
-    for epoch, salt, next_seq, digest, base_minute, owed in reversed(rows):
+    for epoch, salt, next_seq, digest, base_minute, signed_below, owed in reversed(rows):
         ahead = db.execute(
-            "SELECT seq, leaf FROM arrived WHERE pairing = ? AND epoch = ? AND salt = ?"
-            " AND seq >= ? ORDER BY seq",
+            "SELECT seq, leaf, signature FROM arrived WHERE pairing = ? AND epoch = ?"
+            " AND salt = ? AND seq >= ? AND waits = 0 ORDER BY seq",
             (pairing, epoch, salt, next_seq),
         ).fetchall()
+        waiting = db.execute(
+            "SELECT seq, frame, link FROM arrived WHERE pairing = ? AND epoch = ? AND salt = ?"
+            " AND waits = 1 ORDER BY seq",
+            (pairing, epoch, salt),
+        ).fetchall()
         heard.append(
-            HeardEpoch(epoch, salt, next_seq, digest, base_minute, tuple(ahead), bool(owed))
+            HeardEpoch(
+                epoch,
+                salt,
+                next_seq,
+                digest,
+                base_minute,
+                tuple(ahead),
+                tuple(waiting),
+                bool(owed),
+                signed_below,
+            )
         )
     return tuple(heard)
 

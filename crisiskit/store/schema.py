@@ -22,12 +22,14 @@ CREATE TABLE pairing (
     kit_fp BLOB NOT NULL UNIQUE,
     public_key BLOB NOT NULL,
     peer_fp BLOB NOT NULL,
+    peer_public BLOB NOT NULL,
     send_epoch INTEGER NOT NULL,
     send_chain BLOB NOT NULL,
     heard_chain_epoch INTEGER NOT NULL,
     heard_chain BLOB NOT NULL,
     keeps_root INTEGER NOT NULL,
     enrolled_at INTEGER NOT NULL,
+    announce INTEGER NOT NULL DEFAULT 0,
     last_contact_at INTEGER,
     last_link TEXT NOT NULL DEFAULT ''
 ) STRICT;
@@ -42,7 +44,12 @@ CREATE TABLE sending_epoch (
     epoch INTEGER NOT NULL,
     salt BLOB NOT NULL,
     part_key BLOB NOT NULL,
+    count INTEGER NOT NULL DEFAULT 0,
+    digest BLOB NOT NULL DEFAULT x'',
+    signed_below INTEGER NOT NULL DEFAULT 0,
     held_below INTEGER NOT NULL DEFAULT 0,
+    held_by INTEGER NOT NULL DEFAULT 0,
+    in_doubt INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (pairing, epoch)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE envelope (
@@ -51,7 +58,9 @@ CREATE TABLE envelope (
     seq INTEGER NOT NULL,
     frame BLOB NOT NULL,
     precedence INTEGER NOT NULL,
+    leaf BLOB NOT NULL,
     digest BLOB NOT NULL,
+    signature BLOB NOT NULL DEFAULT x'',
     state TEXT NOT NULL,
     sealed_at INTEGER NOT NULL,
     held_at INTEGER,
@@ -65,6 +74,8 @@ CREATE TABLE heard_epoch (
     next_seq INTEGER NOT NULL DEFAULT 0,
     digest BLOB NOT NULL,
     base_minute INTEGER,
+    nth INTEGER NOT NULL,
+    signed_below INTEGER NOT NULL DEFAULT 0,
     owed INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (pairing, epoch, salt)
 ) STRICT, WITHOUT ROWID;
@@ -74,13 +85,24 @@ CREATE TABLE arrived (
     salt BLOB NOT NULL,
     seq INTEGER NOT NULL,
     frame BLOB NOT NULL,
-    content BLOB NOT NULL,
     leaf BLOB NOT NULL,
+    signature BLOB NOT NULL DEFAULT x'',
     link TEXT NOT NULL,
     at INTEGER NOT NULL,
+    waits INTEGER NOT NULL DEFAULT 0,
     undecodable TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (pairing, epoch, salt, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX arrived_waits ON arrived (pairing, epoch, salt, seq) WHERE waits = 1;
+CREATE TABLE fork (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    pairing INTEGER NOT NULL REFERENCES pairing(id),
+    epoch INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    frame BLOB NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
 CREATE TABLE part (
     pairing INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
@@ -126,6 +148,7 @@ CREATE TABLE delivery (
     state TEXT NOT NULL,
     state_at INTEGER NOT NULL,
     epoch INTEGER,
+    salt BLOB,
     seq INTEGER,
     place INTEGER,
     link TEXT NOT NULL DEFAULT '',

@@ -14,6 +14,7 @@ from pathlib import Path
 from crisiskit.clock import minute_of
 from crisiskit.codec.readings import encode_references
 from crisiskit.codec.record import record_digest, record_id
+from crisiskit.crypto.keys import EPOCH_MAX, ChainKey, Entropy
 from crisiskit.errors import CrisiskitError, StoreError, UsageError
 from crisiskit.model import (
     CENTER,
@@ -64,6 +65,7 @@ class NewPairing:
     kit_fp: bytes
     public_key: bytes
     peer_fp: bytes
+    peer_public: bytes
     send_chain: bytes
     heard_chain: bytes
     keeps_root: bool
@@ -260,6 +262,51 @@ class Store:
         with explained(self.path):
             return load.snapshot(self._db)
 
+    def newest_epoch(self) -> int:
+        """The highest epoch that was ever opened here, -1 before the first."""
+        with explained(self.path):
+            row = self._db.execute("SELECT max(send_epoch) - 1 FROM pairing").fetchone()
+            return -1 if row[0] is None else int(row[0])
+
+    def resume_restored(self, floor: int, entropy: Entropy) -> None:
+        """This store is older than what its station did: go on where nothing can be used twice.
+
+        Every pairing goes to an epoch above ``floor``, the highest ever opened, and by a
+        random step more. What the far ends hold is to be asked for, and they are to be told.
+        """
+        with explained(self.path), transaction(self._db) as db:
+            rows = db.execute("SELECT id, send_epoch, send_chain, keeps_root FROM pairing")
+            for pairing, epoch, chain, keeps_root in rows.fetchall():
+                sends = Direction.DOWN if keeps_root else Direction.UP
+                target = min(max(epoch, floor + 1) + 1 + entropy(1)[0] % 255, EPOCH_MAX)
+                key = ChainKey(sends, epoch, chain).forward(target).key
+                commit.doubt(db, pairing)
+                db.execute(
+                    "UPDATE pairing SET send_epoch = ?, send_chain = ?, announce = 1 WHERE id = ?",
+                    (target, key, pairing),
+                )
+            db.execute("DELETE FROM meta WHERE key = 'restored'")
+
+    def tag(self, pairing: int, epoch: int, salt: bytes, seq: int) -> bytes | None:
+        """The tag of an envelope that came in, None if it is not stored."""
+        with explained(self.path):
+            row = self._db.execute(
+                "SELECT substr(frame, -8) FROM arrived"
+                " WHERE pairing = ? AND epoch = ? AND salt = ? AND seq = ?",
+                (pairing, epoch, salt, seq),
+            ).fetchone()
+            return None if row is None else bytes(row[0])
+
+    def leaves(self, pairing: int, epoch: int, salt: bytes, count: int) -> list[bytes]:
+        """The leaves of the first ``count`` envelopes that came in under a life, without gap."""
+        with explained(self.path):
+            rows = self._db.execute(
+                "SELECT seq, leaf FROM arrived"
+                " WHERE pairing = ? AND epoch = ? AND salt = ? AND seq < ? ORDER BY seq",
+                (pairing, epoch, salt, count),
+            )
+            return [leaf for place, (seq, leaf) in enumerate(rows) if seq == place]
+
     def kept(self) -> list[int]:
         """The deliveries that wait to be sealed."""
         with explained(self.path):
@@ -347,15 +394,16 @@ def _insert_pairing(
     db: sqlite3.Connection, new: NewPairing, facts: Mapping[str, bytes], now: int
 ) -> int:
     cursor = db.execute(
-        "INSERT INTO pairing (kit_number, name, kit_fp, public_key, peer_fp,"
+        "INSERT INTO pairing (kit_number, name, kit_fp, public_key, peer_fp, peer_public,"
         " send_epoch, send_chain, heard_chain_epoch, heard_chain, keeps_root,"
-        " enrolled_at) VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, ?, ?)",
+        " enrolled_at) VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0, ?, ?, ?)",
         (
             new.kit_number,
             new.name,
             new.kit_fp,
             new.public_key,
             new.peer_fp,
+            new.peer_public,
             new.send_chain,
             new.heard_chain,
             int(new.keeps_root),

@@ -17,26 +17,33 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from heapq import heappop, heappush
 
-from crisiskit.codec.acks import Receipt
+from crisiskit.codec.content import Content
 from crisiskit.codec.header import decode_header
 from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import Entropy
-from crisiskit.model import Notice, Precedence
+from crisiskit.crypto.statement import Sign
 from crisiskit.step import (
+    Answered,
     Change,
     ClockJumped,
     Contact,
+    Decoding,
+    Doubted,
     Expired,
     Now,
     Receipted,
+    Requeued,
     Sent,
     Snapshot,
     Spent,
     Step,
     Transmit,
 )
+from crisiskit.sync.archive import Archive, Forgotten
+from crisiskit.sync.departures import Departures
 from crisiskit.sync.events import (
     Billed,
+    Decoded,
     Event,
     FrameFailed,
     FrameReceived,
@@ -47,27 +54,34 @@ from crisiskit.sync.events import (
     PeerLost,
     Tick,
 )
-from crisiskit.sync.lanes import Lane, choose
-from crisiskit.sync.sender import Outgoing
+from crisiskit.sync.lanes import Lane
 from crisiskit.sync.station import CONTACT_S, NEVER, Station
 from transports.link import Traits
 
 CLOCK_JUMP_MS = 60_000
-EPOCH_BYTES = 6
-RECEIPT_BYTES = 24  # header, time and tag of a receipt, with room to spare
 
 
 class Engine:
     """See the module. ``handle`` is its only entrance."""
 
-    def __init__(self, snapshot: Snapshot, entropy: Entropy) -> None:
-        self._stations = {state.pairing: Station(state, entropy) for state in snapshot.pairings}
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        entropy: Entropy,
+        sign: Sign | None = None,
+        archive: Archive | None = None,
+    ) -> None:
+        """``sign`` is Ed25519 with this station's key; without it nothing is signed."""
+        self._stations = {
+            state.pairing: Station(state, entropy, sign, archive or Forgotten())
+            for state in snapshot.pairings
+        }
+        self._begun = False
         self._by_address = {
             (state.kit_number, state.sends.other): self._stations[state.pairing]
             for state in snapshot.pairings
         }
-        self._traits: dict[str, Traits] = {}
-        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._departures = Departures()
         self._users: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
         self._alarms: list[tuple[float, int]] = []
         self._clock_ahead_ms: float | None = None
@@ -102,8 +116,12 @@ class Engine:
     def handle(self, event: Event, now: Now) -> Step:
         """Take one event in and say all that follows from it."""
         jumped = self._clock_jumped(now)
-        changes, touched = self._note(event, now)
-        changes = [*jumped, *changes]
+        decodings: list[Decoding] = []
+        resumed = self._resume(now, decodings)
+        changes, touched = self._note(event, now, decodings)
+        changes = [*jumped, *resumed, *changes]
+        if any(isinstance(change, Doubted | Answered | Requeued) for change in changes):
+            return Step(tuple(changes), restart=True)
         while self._alarms and self._alarms[0][0] <= now.mono_s:
             station = self._stations[heappop(self._alarms)[1]]
             station.wake_s = NEVER
@@ -113,27 +131,47 @@ class Engine:
             station = self._stations[pairing]
             over = station.sender.outbox.expired(now.wall_ms)
             changes += [Expired(tuple(over))] if over else []
-            more, frames = self._plan(station, now)
+            more, frames = self._departures.plan(station, now)
             changes += more
             transmits += frames
             self._set_alarm(station, now)
         wake = self._alarms[0][0] if self._alarms else None
-        return Step(tuple(changes), tuple(transmits), wake)
+        return Step(tuple(changes), tuple(transmits), wake, tuple(decodings))
+
+    def _set_alarm(self, station: Station, now: Now) -> None:
+        next_s = self._departures.next_s(station, now)
+        if next_s < station.wake_s:
+            station.wake_s = next_s
+            heappush(self._alarms, (next_s, station.pairing))
 
     @property
     def busy(self) -> bool:
         """Whether a frame is with a link, or a receipt is awaited on a link that costs nothing."""
-        if any(lane.busy for lane in self._lanes.values()):
+        if any(lane.busy for lane in self._departures.lanes.values()):
             return True
-        return any(
-            not one.arrived and any(not lane.traits.metered for lane in self._ways(station))
-            for station in self._stations.values()
-            for one in station.sender.outstanding.values()
-        )
+        return any(self._awaits(station) for station in self._stations.values())
+
+    def _awaits(self, station: Station) -> bool:
+        free = any(not lane.traits.metered for lane in self._departures.ways(station))
+        return free and any(not one.arrived for one in station.sender.outstanding)
 
     # -- events ----------------------------------------------------------------------------
 
-    def _note(self, event: Event, now: Now) -> tuple[list[Change], set[int]]:
+    def _resume(self, now: Now, decodings: list[Decoding]) -> list[Change]:
+        """At the first event: go on with what an earlier process stored and did not decode."""
+        if self._begun:
+            return []
+        self._begun = True
+        changes: list[Change] = []
+        for station in self._stations.values():
+            opened = station.hearer.resume(now.mono_s)
+            changes += [*opened.changes, *station.heed(opened.records, now)]
+            decodings += opened.decodings
+        return changes
+
+    def _note(
+        self, event: Event, now: Now, decodings: list[Decoding]
+    ) -> tuple[list[Change], set[int]]:
         """Take the event into the state; which stations may now have something to do."""
         match event:
             case LinkUp(link, traits):
@@ -152,14 +190,16 @@ class Engine:
                         station.sender.outbox.remove(withdrawn)
                 return [], {item.pairing for item in kept}
             case FrameReceived():
-                return self._received(event, now)
+                return self._received(event, now, decodings)
+            case Decoded(job, content):
+                return self._decoded(job, content, now), {job.pairing}
             case FrameSent(transmit):
                 return self._sent(transmit, now), self._sharing(transmit)
             case FrameFailed(transmit, retry_after_s):
                 self._failed(transmit, retry_after_s, now)
                 return [], self._sharing(transmit)
             case Billed(link, frame_bytes):
-                charged = self._traits.get(link)
+                charged = self._departures.traits.get(link)
                 return ([_spent(link, charged, frame_bytes)] if charged else []), set()
             case Tick():
                 return [], set()
@@ -176,16 +216,16 @@ class Engine:
         return [ClockJumped(by)]
 
     def _link_up(self, link: str, traits: Traits, now: Now) -> None:
-        self._traits[link] = traits
+        self._departures.traits[link] = traits
         if not traits.listens:
-            self._lanes[link, ""] = Lane(link, "", traits)
+            self._departures.lanes[link, ""] = Lane(link, "", traits)
         for station in self._stations.values():
             station.link_up(link, traits, now.mono_s)
 
     def _link_down(self, link: str, now: Now) -> None:
-        self._traits.pop(link, None)
-        for name, peer in [key for key in self._lanes if key[0] == link]:
-            del self._lanes[name, peer]
+        self._departures.traits.pop(link, None)
+        for name, peer in [key for key in self._departures.lanes if key[0] == link]:
+            del self._departures.lanes[name, peer]
             for station in self._stations.values():
                 station.lane_lost(name, peer, now.mono_s)
         for station in self._stations.values():
@@ -193,7 +233,7 @@ class Engine:
             station.hellos.pop(link, None)
 
     def _peer_lost(self, link: str, peer: str, now: Now) -> set[int]:
-        self._lanes.pop((link, peer), None)
+        self._departures.lanes.pop((link, peer), None)
         users = self._users.pop((link, peer), set())
         for pairing in users:
             station = self._stations[pairing]
@@ -209,7 +249,7 @@ class Engine:
 
     def _sent(self, transmit: Transmit, now: Now) -> list[Change]:
         gone = Lane(transmit.link, transmit.peer, Traits(len(transmit.frame)))
-        lane = self._lanes.get((transmit.link, transmit.peer), gone)
+        lane = self._departures.lanes.get((transmit.link, transmit.peer), gone)
         lane.busy = False
         size = len(transmit.frame)
         changes: list[Change] = [_spent(transmit.link, lane.traits, size)]
@@ -218,7 +258,7 @@ class Engine:
         told = station.telling.pop((transmit.link, transmit.peer), ())
         if carries.seq is None and told:
             changes.append(Receipted(station.pairing, told))
-        whole = station.sender.left(carries, lane, now.mono_s)
+        whole = station.sender.outstanding.left(carries, lane, now.mono_s)
         if carries.seq is not None and (whole or carries.part is not None):
             credits = lane.traits.price(size).credits
             changes.append(
@@ -235,7 +275,7 @@ class Engine:
         return changes
 
     def _failed(self, transmit: Transmit, retry_after_s: float, now: Now) -> None:
-        lane = self._lanes.get((transmit.link, transmit.peer))
+        lane = self._departures.lanes.get((transmit.link, transmit.peer))
         if lane is not None:
             lane.busy = False
             lane.blocked_until_s = now.mono_s + retry_after_s
@@ -244,9 +284,18 @@ class Engine:
 
     # -- frames that came in ---------------------------------------------------------------
 
-    def _received(self, event: FrameReceived, now: Now) -> tuple[list[Change], set[int]]:
+    def _decoded(self, job: Decoding, content: Content | Rejected, now: Now) -> list[Change]:
+        station = self._stations[job.pairing]
+        opened = station.hearer.decoded(job, content, now.mono_s)
+        if opened is None:
+            return []
+        return [*opened.changes, *station.heed(opened.records, now)]
+
+    def _received(
+        self, event: FrameReceived, now: Now, decodings: list[Decoding]
+    ) -> tuple[list[Change], set[int]]:
         found = decode_header(event.frame)
-        traits = self._traits.get(event.link)
+        traits = self._departures.traits.get(event.link)
         if isinstance(found, Rejected):
             self.rejected[found.code] += 1
             return [], set()
@@ -259,6 +308,7 @@ class Engine:
         if opened is None:
             self.rejected["not_authentic"] += 1
             return [], set()
+        decodings += opened.decodings
         contact = self._contact(station, event, opened.news, now)
         return [*opened.changes, *contact], {station.pairing}
 
@@ -281,150 +331,6 @@ class Engine:
             return []
         station.contact_s = now.mono_s
         return [Contact(station.pairing, event.link, event.peer)]
-
-    # -- what leaves -----------------------------------------------------------------------
-
-    def _plan(self, station: Station, now: Now) -> tuple[list[Change], list[Transmit]]:
-        """Fill every lane that is free, most urgent first."""
-        changes: list[Change] = []
-        transmits: list[Transmit] = []
-        if station.sender.used_up:
-            changes += station.warn("epochs", Notice("epochs_used_up"))
-        while True:
-            lanes = self._ways(station)
-            if not lanes:
-                break
-            found = self._next(station, lanes, now)
-            if found is None:
-                break
-            more, transmit = found
-            changes += more
-            transmits.append(transmit)
-            self._lanes[transmit.link, transmit.peer].busy = True
-        if lanes:
-            most = max(lane.content_bytes_max for lane in lanes)
-            for delivery in station.sender.outbox.larger_than(most):
-                changes += station.warn(delivery, Notice("too_large_for_links"))
-        return changes, transmits
-
-    def _next(
-        self, station: Station, lanes: list[Lane], now: Now
-    ) -> tuple[list[Change], Transmit] | None:
-        return (
-            self._next_data(station, lanes, now, urgent=True)
-            or self._next_receipt(station, lanes, now)
-            or self._next_data(station, lanes, now, urgent=False)
-            or self._next_hello(station, lanes, now)
-        )
-
-    def _next_data(
-        self, station: Station, lanes: list[Lane], now: Now, urgent: bool
-    ) -> tuple[list[Change], Transmit] | None:
-        """An envelope to repeat, else a new one, of the urgent or of the other kind."""
-        sender = station.sender
-        for one in sender.due(now.mono_s):
-            if (one.precedence >= Precedence.IMMEDIATE) is not urgent:
-                continue
-            size = len(one.frame) + EPOCH_BYTES
-            able = [lane for lane in lanes if lane.carries(size)]
-            lane = choose(able, one.precedence, now.mono_s, one.unanswered)
-            if lane is not None and not _leave_to_rest(one, lane, now):
-                return [], self._transmit(station, one, lane)
-        head = sender.outbox.head(urgent)
-        if head is None or sender.used_up or not sender.may_seal(head):
-            return None
-        able = list(lanes)
-        while (lane := choose(able, head, now.mono_s, {})) is not None:
-            batch = sender.outbox.batch(urgent, lane.content_bytes_max)
-            if batch:
-                riding = station.hearer.riding_block(now.mono_s)
-                changes, one = sender.seal(batch, lane, riding[0] if riding else None)
-                if riding:
-                    changes.append(Receipted(station.pairing, (riding[1],)))
-                return changes, self._transmit(station, one, lane)
-            able.remove(lane)
-        return None
-
-    def _transmit(self, station: Station, one: Outgoing, lane: Lane) -> Transmit:
-        station.hellos.pop(lane.link, None)
-        frame, carries = station.sender.frame_for(one, lane)
-        one.flying.add((lane.link, lane.peer))
-        return Transmit(lane.link, lane.peer, frame, carries)
-
-    def _next_receipt(
-        self, station: Station, lanes: list[Lane], now: Now
-    ) -> tuple[list[Change], Transmit] | None:
-        due = station.hearer.next_due_s()
-        if due is None or due > now.mono_s or station.sender.used_up:
-            return None
-        back = [lane for lane in lanes if lane.link == station.last_link]
-        lane = choose(back or lanes, Precedence.ROUTINE, now.mono_s, {})
-        if lane is None:
-            return None
-        return self._receipt(station, lane, now)
-
-    def _next_hello(
-        self, station: Station, lanes: list[Lane], now: Now
-    ) -> tuple[list[Change], Transmit] | None:
-        """Show a way that the center may not know, where nothing else does."""
-        for lane in lanes:
-            hello = station.hellos.get(lane.link)
-            if hello is None or hello.due_s > now.mono_s or lane.busy or station.sender.used_up:
-                continue
-            station.said_hello(lane.link, now.mono_s)
-            return self._receipt(station, lane, now)
-        return None
-
-    def _receipt(self, station: Station, lane: Lane, now: Now) -> tuple[list[Change], Transmit]:
-        room = lane.traits.mtu_bytes - RECEIPT_BYTES
-        blocks, lives = station.hearer.due_blocks(now.mono_s, room)
-        station.telling[lane.link, lane.peer] = lives
-        receipt = Receipt(now.wall_ms // 1000 % 2**32, blocks)
-        changes, frame, carries = station.sender.seal_receipt(receipt)
-        return changes, Transmit(lane.link, lane.peer, frame, carries)
-
-    def _ways(self, station: Station) -> list[Lane]:
-        """The lanes to a station: every link of a kit, the paths it was heard on at a center."""
-        if not station.keeps_root:
-            return [lane for key, lane in self._lanes.items() if key[1] == ""]
-        return [
-            self._lane(link, peer) for link, peer in station.paths.items() if link in self._traits
-        ]
-
-    def _lane(self, link: str, peer: str) -> Lane:
-        lane = self._lanes.get((link, peer))
-        if lane is None:
-            lane = self._lanes[link, peer] = Lane(link, peer, self._traits[link])
-        return lane
-
-    def _set_alarm(self, station: Station, now: Now) -> None:
-        """When this station next has something to do without an event from outside."""
-        lanes = self._ways(station)
-        times = [lane.blocked_until_s for lane in lanes if lane.blocked_until_s > now.mono_s]
-        if any(not lane.busy and lane.usable(now.mono_s) for lane in lanes):
-            for due in (station.sender.next_due_s(), station.hearer.next_due_s()):
-                times += [due] if due is not None and due > now.mono_s else []
-        times += [h.due_s for h in station.hellos.values() if h.due_s > now.mono_s]
-        expiry = station.sender.outbox.next_expiry
-        if expiry is not None:
-            times.append(now.mono_s + max(0.0, (expiry - now.wall_ms) / 1000) + 0.001)
-        if times and min(times) < station.wake_s:
-            station.wake_s = min(times)
-            heappush(self._alarms, (station.wake_s, station.pairing))
-
-
-def _leave_to_rest(one: Outgoing, lane: Lane, now: Now) -> bool:
-    """After a restart nobody knows how long ago a frame left: dear links wait a receipt's time.
-
-    What is urgent does not wait: it may have been lost with whatever made us start again.
-    """
-    if not one.resumed:
-        return False
-    one.resumed = False
-    if not lane.traits.metered or one.precedence >= Precedence.IMMEDIATE:
-        return False
-    one.due_s = now.mono_s + lane.repeat_s()
-    return True
 
 
 def _spent(link: str, traits: Traits, frame_bytes: int) -> Spent:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crisiskit.step import Queued, Transmit
+from crisiskit.codec.content import Content
+from crisiskit.codec.reject import Rejected
+from crisiskit.step import Decoding, Queued, Transmit
 from transports.link import Traits
 
 
@@ -72,6 +74,14 @@ class Billed:
 
 
 @dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a step asked to have decoded."""
+
+    job: Decoding
+    content: Content | Rejected
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time went by."""
 
@@ -85,5 +95,6 @@ Event = (
     | FrameSent
     | FrameFailed
     | Billed
+    | Decoded
     | Tick
 )

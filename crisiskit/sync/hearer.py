@@ -7,87 +7,54 @@ receipted before it is committed, and a repeat costs no more than opening it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from crisiskit.codec.acks import NO_DIGEST, AckBlock, PartRequest, ack_block, encode_block
 from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf
-from crisiskit.codec.content import Content, decode_content, wide_minute
-from crisiskit.codec.header import Header, associated_data
-from crisiskit.codec.parts import PartSet, open_part
+from crisiskit.codec.content import Content, open_content, wide_minute
+from crisiskit.codec.header import Header, associated_data, decode_header
+from crisiskit.codec.parts import open_part
 from crisiskit.codec.record import record_digest
-from crisiskit.codec.reject import Rejected
+from crisiskit.codec.reject import Reject, Rejected
+from crisiskit.crypto.identity import verified
 from crisiskit.crypto.keys import EPOCH_MAX, ChainKey, EpochKeys, EpochSecret
-from crisiskit.crypto.seal import open_frame
-from crisiskit.model import Notice, Precedence
+from crisiskit.crypto.seal import frame_tag, open_frame
+from crisiskit.crypto.statement import log_statement
+from crisiskit.model import Notice, Precedence, Record
 from crisiskit.step import (
     HEARD_EPOCHS_KEPT,
     Advanced,
     Arrived,
     Change,
+    Decoding,
     EpochHeard,
+    Forked,
     PairingState,
-    PartArrived,
-    PartsDropped,
     Raised,
+    Unpacked,
 )
+from crisiskit.sync.archive import Archive
+from crisiskit.sync.assembly import Assembly
+from crisiskit.sync.heard import REPEAT_METERED_S, Heard, Name, Opened, Waiting
 from transports.link import Traits
 
 EPOCHS_AHEAD = 1024
-PART_SETS = 4
 ENOUGH_FOR_RECEIPT = 8
 REPEAT_FREE_S = 2.0
-REPEAT_METERED_S = 3600.0
 IMMEDIATE_DELAY_S = 60.0
 RIDER_BYTES_MAX = 24
 WIDE_AFTER = 100
 UNPROVED = b""
-Name = tuple[int, bytes]
-
-
-@dataclass(slots=True)
-class Heard:
-    """One life of the far end: an epoch under a salt. ``ahead`` maps numbers to leaves.
-
-    ``digest`` is UNPROVED after an envelope that could not be decoded: what it covers is
-    stored and receipted without proof, so the far end shows ARRIVED and not HELD.
-    """
-
-    keys: EpochKeys
-    digest: bytes
-    next_seq: int = 0
-    base_minute: int | None = None
-    ahead: dict[int, bytes] = field(default_factory=dict)
-    news: int = 0
-    due_s: float | None = None
-    rides: bool = False
-    receipted_s: float = -REPEAT_METERED_S
-    last_receipt: int = -1
-
-    @property
-    def name(self) -> Name:
-        """Epoch and salt."""
-        return self.keys.epoch, self.keys.salt
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """An authentic envelope: what to commit, and what it says to our sender.
-
-    ``content`` is None for a repeat and for what could not be decoded. ``news`` tells what
-    nobody can have recorded and played again. ``old``: something newer was heard before.
-    """
-
-    changes: list[Change]
-    news: bool
-    content: Content | None = None
-    old: bool = False
 
 
 class Hearer:
     """All that comes from the far end of one pairing."""
 
-    def __init__(self, state: PairingState) -> None:
+    def __init__(self, state: PairingState, archive: Archive) -> None:
         self.pairing = state.pairing
+        self._archive = archive
+        self._network_id = state.network_id
+        self._peer_public = state.peer_public
         self.direction = state.sends.other
         self._kit_fp = state.kit_fp
         self._author_fp = state.peer_fp
@@ -109,14 +76,19 @@ class Hearer:
                 h.digest,
                 h.next_seq,
                 h.base_minute,
-                dict(h.ahead),
+                {seq: (leaf, signature) for seq, leaf, signature in h.ahead},
+                {seq: Waiting(frame, link) for seq, frame, link in h.waiting},
+                h.signed_below,
                 due_s=0.0 if h.owed else None,
             )
         self._newest: list[Name] = list(self._heard)[-2:]
-        self._parts: dict[tuple[Name, int], PartSet] = {}
-        self._parts_due: dict[tuple[Name, int], float] = {}
+        self._assembly = Assembly(state.pairing)
+        self._answers: dict[Name, AckBlock] = {}
+        self._answers_due_s: float | None = None
         for part in state.parts:
-            self._resume_part(part)
+            life = self._heard.get((part.epoch, part.salt))
+            if life is not None:
+                self._assembly.resume(part, life.keys.part)
 
     # -- keys ------------------------------------------------------------------------------
 
@@ -201,40 +173,54 @@ class Hearer:
         keys, data = opened
         heard, changes = self._hear(keys)
         seq = header.counter
-        if seq < heard.next_seq or seq in heard.ahead:
+        if heard.has(seq):
             self._repeat_due(heard, traits, now_s)
-            return Opened(changes, news=False)
+            return Opened([*changes, *self._forked(heard, seq, frame)], news=False)
+        delay = _receipt_delay_s(header.precedence, traits)
         if seq == 0:
             heard.base_minute = wide_minute(data)
-        content = decode_content(data, heard.base_minute)
-        self._news_due(heard, header.precedence, traits, now_s)
-        associated = associated_data(header)
-        if isinstance(content, Rejected):
-            unreadable = self._unreadable(heard, seq, frame, data, link, content)
-            return Opened([*changes, *unreadable], news=True)
-        digests = tuple(record_digest(self._author_fp, record) for record in content.records)
-        heard.ahead[seq] = envelope_leaf(associated, digests)
-        arrived = Arrived(
-            self.pairing,
-            self.direction,
-            keys.epoch,
-            keys.salt,
-            seq,
-            frame,
-            data,
-            heard.ahead[seq],
-            link,
-            content.records,
-            digests,
+        taken = self._take(heard, seq, Waiting(frame, link, delay), data, now_s)
+        freed = self._resume(heard, now_s) if seq == 0 else Opened([], news=False)
+        return replace(
+            taken,
+            changes=[*changes, *taken.changes, *freed.changes],
+            records=taken.records + freed.records,
+            decodings=taken.decodings + freed.decodings,
+            old=self.is_old(keys),
+            keys=keys,
         )
-        changes += [arrived, self._advance(heard)]
-        return Opened(changes, True, content, self.is_old(keys))
 
-    def _unreadable(
-        self, heard: Heard, seq: int, frame: bytes, data: bytes, link: str, why: Rejected
-    ) -> list[Change]:
-        """Stored, shown as such, still receipted (P6); from here on nothing can be proved."""
-        heard.ahead[seq] = b""
+    def _forked(self, heard: Heard, seq: int, frame: bytes) -> list[Change]:
+        """The same number with another tag: two stations seal under the keys of one."""
+        epoch, salt = heard.name
+        tag = self._archive.tag(self.pairing, epoch, salt, seq)
+        if heard.forked or tag is None or tag == frame_tag(frame):
+            return []
+        heard.forked = True
+        notice = Notice("fork", f"epoch {epoch} number {seq}")
+        return [Forked(self.pairing, epoch, salt, seq, frame), Raised(self.pairing, notice)]
+
+    def _take(
+        self, heard: Heard, seq: int, came: Waiting, data: bytes, now_s: float, known: bool = False
+    ) -> Opened:
+        """An opened envelope; ``known`` if it is stored already."""
+        coded = open_content(data, heard.base_minute)
+        if isinstance(coded, Rejected):
+            waits = coded.code is Reject.NO_BASE and not heard.has(0) and seq > 0
+            if not waits:
+                return self._unpacked(heard, seq, came, coded, now_s, known)
+            return Opened(self._keep(heard, seq, came, known), news=True)
+        if coded.slow:
+            epoch, salt = heard.name
+            job = Decoding(self.pairing, epoch, salt, seq, coded)
+            kept = self._keep(heard, seq, came, known)
+            return Opened(kept, news=True, ack=coded.ack, decodings=(job,))
+        done = self._unpacked(heard, seq, came, coded.decode(), now_s, known)
+        return replace(done, ack=coded.ack)
+
+    def _keep(self, heard: Heard, seq: int, came: Waiting, known: bool) -> list[Change]:
+        """Store an envelope whose records come later."""
+        heard.waiting[seq] = came
         epoch, salt = heard.name
         arrived = Arrived(
             self.pairing,
@@ -242,22 +228,118 @@ class Hearer:
             epoch,
             salt,
             seq,
-            frame,
-            data,
+            came.frame,
             b"",
-            link,
-            undecodable=why.code,
+            came.link,
+            waits=True,
         )
-        notice = Notice("undecodable", f"epoch {epoch} number {seq}: {why.code}")
-        return [arrived, self._advance(heard), Raised(self.pairing, notice)]
+        return [] if known else [arrived]
 
-    def _advance(self, heard: Heard) -> Advanced:
+    def decoded(self, job: Decoding, content: Content | Rejected, now_s: float) -> Opened | None:
+        """The records of an envelope that was stored before; None if nobody waits for them."""
+        heard = self._heard.get((job.epoch, job.salt))
+        came = heard.waiting.pop(job.seq, None) if heard else None
+        if heard is None or came is None:
+            return None
+        return self._unpacked(heard, job.seq, came, content, now_s, known=True)
+
+    def _resume(self, heard: Heard, now_s: float) -> Opened:
+        """Go on with all of a life that is stored and not decoded."""
+        changes: list[Change] = []
+        records: tuple[Record, ...] = ()
+        decodings: tuple[Decoding, ...] = ()
+        for seq, came in list(heard.waiting.items()):
+            header = decode_header(came.frame)
+            assert not isinstance(header, Rejected), "it was stored as authentic"
+            data = open_frame(heard.keys, header[0], came.frame)
+            assert data is not None, "it was stored as authentic"
+            del heard.waiting[seq]
+            taken = self._take(heard, seq, came, data, now_s, known=True)
+            changes += taken.changes
+            records += taken.records
+            decodings += taken.decodings
+        return Opened(changes, bool(changes), records=records, decodings=decodings)
+
+    def resume(self, now_s: float) -> Opened:
+        """What an engine that starts has to go on with."""
+        found = [self._resume(heard, now_s) for heard in self._heard.values() if heard.waiting]
+        return Opened(
+            [change for one in found for change in one.changes],
+            news=False,
+            records=tuple(record for one in found for record in one.records),
+            decodings=tuple(job for one in found for job in one.decodings),
+        )
+
+    def _unpacked(
+        self,
+        heard: Heard,
+        seq: int,
+        came: Waiting,
+        content: Content | Rejected,
+        now_s: float,
+        known: bool,
+    ) -> Opened:
+        """The records of an envelope, or that it has none: then nothing after it is proved."""
+        epoch, salt = heard.name
+        self._news_due(heard, came.delay_s, now_s)
+        leaf, signature = b"", b""
+        digests: tuple[bytes, ...] = ()
+        notices: list[Change] = []
+        if isinstance(content, Rejected):
+            notice = Notice("undecodable", f"epoch {epoch} number {seq}: {content.code}")
+            notices.append(Raised(self.pairing, notice))
+        else:
+            digests = tuple(record_digest(self._author_fp, r) for r in content.records)
+            header = decode_header(came.frame)
+            assert not isinstance(header, Rejected), "it was opened"
+            leaf = envelope_leaf(associated_data(header[0]), digests)
+            signature = content.signature
+        heard.ahead[seq] = (leaf, signature)
+        records = () if isinstance(content, Rejected) else content.records
+        arrived = Arrived(
+            self.pairing,
+            self.direction,
+            epoch,
+            salt,
+            seq,
+            came.frame,
+            leaf,
+            came.link,
+            records,
+            digests,
+            content.code if isinstance(content, Rejected) else "",
+            signature,
+        )
+        stored: Change = Unpacked(arrived) if known else arrived
+        return Opened([stored, *self._advance(heard), *notices], news=True, records=records)
+
+    def _advance(self, heard: Heard) -> list[Change]:
+        """The unbroken run grows; signatures it reaches are verified."""
+        notices: list[Change] = []
+        epoch, salt = heard.name
         while heard.next_seq in heard.ahead:
-            leaf = heard.ahead.pop(heard.next_seq)
+            leaf, signature = heard.ahead.pop(heard.next_seq)
             heard.digest = chain_next(heard.digest, leaf) if heard.digest and leaf else UNPROVED
             heard.next_seq += 1
-        epoch, salt = heard.name
-        return Advanced(self.pairing, epoch, salt, heard.next_seq, heard.digest, heard.base_minute)
+            if not signature or not heard.digest:
+                continue
+            said = log_statement(self._network_id, self._kit_fp, heard.digest)
+            if verified(self._peer_public, signature, said):
+                heard.signed_below = heard.next_seq
+            else:
+                heard.digest = UNPROVED
+                where = f"epoch {epoch} number {heard.next_seq - 1}"
+                notices.append(Raised(self.pairing, Notice("signature_wrong", where)))
+        run = Advanced(
+            self.pairing,
+            epoch,
+            salt,
+            heard.next_seq,
+            heard.digest,
+            heard.base_minute,
+            heard.signed_below,
+        )
+        return [run, *notices]
 
     # -- parts -----------------------------------------------------------------------------
 
@@ -273,59 +355,19 @@ class Hearer:
             if isinstance(part, Rejected):
                 continue
             heard, changes = self._hear(keys)
-            name = (heard.name, header.counter)
-            if header.counter < heard.next_seq or header.counter in heard.ahead:
+            if heard.has(header.counter):
                 self._repeat_due(heard, traits, now_s)
                 return changes, None, part.header
-            pieces, dropped = self._set_for(name, part.last)
-            changes += dropped
-            if not pieces.add(part):
-                return changes, None, part.header
-            whole = pieces.envelope(part.header)
-            if whole is not None:
-                return [*changes, self._drop(name)], whole, part.header
-            self._parts_due[name] = now_s + 2 * traits.receipt_delay_s + traits.repeat_s / 2
-            epoch, salt = heard.name
-            kept = PartArrived(
-                self.pairing, epoch, salt, header.counter, part.index, part.last, frame
-            )
-            return [*changes, kept], None, part.header
+            due_s = now_s + 2 * traits.receipt_delay_s + traits.repeat_s / 2
+            more, whole = self._assembly.add((heard.name, header.counter), part, frame, due_s)
+            return [*changes, *more], whole, part.header
         return None
-
-    def _set_for(self, name: tuple[Name, int], last: int) -> tuple[PartSet, list[Change]]:
-        dropped: list[Change] = []
-        if name in self._parts and self._parts[name].last != last:
-            dropped.append(self._drop(name))
-        if name not in self._parts:
-            if len(self._parts) >= PART_SETS:
-                dropped.append(self._drop(next(iter(self._parts))))
-            self._parts[name] = PartSet(last)
-        return self._parts[name], dropped
-
-    def _drop(self, name: tuple[Name, int]) -> PartsDropped:
-        self._parts.pop(name, None)
-        self._parts_due.pop(name, None)
-        (epoch, salt), seq = name
-        return PartsDropped(self.pairing, epoch, salt, seq)
-
-    def _resume_part(self, kept: PartArrived) -> None:
-        heard = self._heard.get((kept.epoch, kept.salt))
-        part = open_part(kept.frame, heard.keys.part) if heard else None
-        if heard is not None and part is not None and not isinstance(part, Rejected):
-            name = (heard.name, kept.seq)
-            self._parts.setdefault(name, PartSet(kept.last)).add(part)
-            self._parts_due[name] = 0.0
 
     # -- receipts --------------------------------------------------------------------------
 
-    def _news_due(self, heard: Heard, precedence: Precedence, traits: Traits, now_s: float) -> None:
+    def _news_due(self, heard: Heard, delay_s: float, now_s: float) -> None:
         heard.news += 1
-        delay = traits.receipt_delay_s
-        if precedence is Precedence.FLASH or heard.news >= ENOUGH_FOR_RECEIPT:
-            delay = 0.0
-        elif precedence is Precedence.IMMEDIATE:
-            delay = min(delay, IMMEDIATE_DELAY_S)
-        due = now_s + delay
+        due = now_s + (0.0 if heard.news >= ENOUGH_FOR_RECEIPT else delay_s)
         heard.due_s = due if heard.due_s is None else min(heard.due_s, due)
 
     def _repeat_due(self, heard: Heard, traits: Traits, now_s: float) -> None:
@@ -337,41 +379,72 @@ class Hearer:
     def next_due_s(self) -> float | None:
         """When a receipt is due next."""
         times = [h.due_s for h in self._heard.values() if h.due_s is not None]
-        return min([*times, *self._parts_due.values()], default=None)
+        times += [] if self._answers_due_s is None else [self._answers_due_s]
+        return min([*times, *self._assembly.due_s.values()], default=None)
 
     def riding_block(self, now_s: float) -> tuple[AckBlock, Name] | None:
-        """The one ack block worth carrying along with data, if any; a long one goes alone."""
-        riders = [h for h in self._heard.values() if h.due_s is not None or h.rides]
-        if not riders:
+        """The ack block worth carrying along with data, if any; a long one goes alone.
+
+        Always of the newest life heard: that a restored side names an older one tells on it.
+        """
+        heard = self._newest_heard()
+        if heard is None or (heard.due_s is None and not heard.rides):
             return None
-        heard = max(riders, key=lambda h: h.keys.epoch)
         block = self._block(heard)
         if len(encode_block(block)) > RIDER_BYTES_MAX:
             return None
         self._receipted(heard, now_s)
         return block, heard.name
 
+    def _newest_heard(self) -> Heard | None:
+        return self._heard[self._newest[-1]] if self._newest else None
+
     def due_blocks(
         self, now_s: float, room_bytes: int
     ) -> tuple[tuple[AckBlock | PartRequest, ...], tuple[Name, ...]]:
         """What a receipt that leaves now should say, and the lives it speaks of.
 
-        All that is due or soon due. At least one block; what finds no room in ``room_bytes``
-        stays due.
+        The newest life heard, and all that is due or soon due. At least one block; what
+        finds no room in ``room_bytes`` stays due.
         """
         blocks: list[AckBlock | PartRequest] = []
         lives: list[Name] = []
-        for heard in self._heard.values():
-            if heard.due_s is not None and self._joins(blocks, self._block(heard), room_bytes):
+        newest = self._newest_heard()
+        others = [h for h in self._heard.values() if h.due_s is not None and h is not newest]
+        for heard in [*([newest] if newest else []), *others]:
+            if self._joins(blocks, self._block(heard), room_bytes):
                 self._receipted(heard, now_s)
                 lives.append(heard.name)
-        for name in [name for name, due in self._parts_due.items() if due <= now_s]:
-            (epoch, _), seq = name
-            pieces = self._parts[name]
-            request = PartRequest(epoch, seq, pieces.last, pieces.missing)
+        for name, answer in list(self._answers.items()):
+            if self._joins(blocks, answer, room_bytes):
+                del self._answers[name]
+        self._answers_due_s = now_s if self._answers else None
+        for request in self._assembly.requests(now_s):
             if self._joins(blocks, request, room_bytes):
-                del self._parts_due[name]
+                self._assembly.asked(request)
         return tuple(blocks), tuple(lives)
+
+    def asked(self, epochs: Iterable[tuple[int, int]], now_s: float) -> None:
+        """The far end doubts what we hold of these epochs, of which it has so many envelopes."""
+        for epoch, count in epochs:
+            lives = [heard for heard in self._heard.values() if heard.keys.epoch == epoch]
+            for heard in lives:
+                self._answers[heard.name] = self._answer(heard, count)
+            if not lives:
+                self._answers[epoch, b""] = ack_block(epoch, 0, NO_DIGEST, (), wide=True)
+        self._answers_due_s = now_s if self._answers else None
+
+    def _answer(self, heard: Heard, count: int) -> AckBlock:
+        """What is stored of a life, as far as the asker can compare it with its own."""
+        if count >= heard.next_seq:
+            return replace(self._block(heard), wide=True)
+        epoch, salt = heard.name
+        digest = chain_start(self.direction, epoch, salt, self._kit_fp)
+        leaves = self._archive.leaves(self.pairing, epoch, salt, count)
+        for leaf in leaves:
+            digest = chain_next(digest, leaf)
+        proved = count > 0 and len(leaves) == count and all(leaves)
+        return ack_block(epoch, count, digest[:4] if proved else NO_DIGEST, (), wide=True)
 
     def owe(self, lives: Iterable[Name], now_s: float) -> None:
         """A receipt about these lives did not leave: it is due again."""
@@ -392,7 +465,10 @@ class Hearer:
 
     def _block(self, heard: Heard) -> AckBlock:
         digest = heard.digest[:4] if heard.next_seq and heard.digest else NO_DIGEST
-        beyond = [seq for seq in heard.ahead if seq > heard.next_seq]
+        stored = (*heard.ahead, *heard.waiting)
+        beyond = [seq for seq in stored if seq > heard.next_seq]
+        if heard.next_seq in heard.waiting:
+            beyond = []
         wide = heard.keys.epoch <= self._highest() - WIDE_AFTER
         return ack_block(heard.keys.epoch, heard.next_seq, digest, beyond, wide)
 
@@ -406,3 +482,12 @@ class Hearer:
             return None
         heard.last_receipt = counter
         return changes
+
+
+def _receipt_delay_s(precedence: Precedence, traits: Traits) -> float:
+    """How long a receipt for it may wait for company."""
+    if precedence is Precedence.FLASH:
+        return 0.0
+    if precedence is Precedence.IMMEDIATE:
+        return min(traits.receipt_delay_s, IMMEDIATE_DELAY_S)
+    return traits.receipt_delay_s

@@ -7,8 +7,8 @@ a backup can lead to a nonce used twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from crisiskit.codec.acks import (
     NO_DIGEST,
@@ -19,7 +19,13 @@ from crisiskit.codec.acks import (
     resolve_epoch,
 )
 from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf
-from crisiskit.codec.content import fill
+from crisiskit.codec.checkpoint import (
+    QUERY_EPOCHS_MAX,
+    Checkpoint,
+    encode_checkpoint,
+    encode_query,
+)
+from crisiskit.codec.content import CONTENT_BYTES_MAX, SIGNATURE_BYTES, fill, with_signature
 from crisiskit.codec.header import (
     FrameKind,
     Header,
@@ -29,63 +35,38 @@ from crisiskit.codec.header import (
     with_epoch,
 )
 from crisiskit.codec.parts import cut
+from crisiskit.codec.record import record_digest
 from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import EPOCH_MAX, ChainKey, Entropy, EpochKeys
 from crisiskit.crypto.seal import TAG_BYTES, seal
-from crisiskit.model import Notice, Precedence
+from crisiskit.crypto.statement import Sign, log_statement
+from crisiskit.model import Notice, Precedence, Record, RecordKind
 from crisiskit.step import (
     Acknowledged,
+    Answered,
     Carries,
     Change,
+    Doubted,
     EpochOpened,
+    Now,
     PairingState,
     Queued,
     Raised,
+    Requeued,
     Sealed,
     SendingEpoch,
 )
 from crisiskit.sync.lanes import Lane
 from crisiskit.sync.outbox import Outbox
+from crisiskit.sync.outstanding import REPEAT_MAX_S, Outgoing, Outstanding
+from crisiskit.sync.signing import Signing, costs_no_more
 
 WINDOW = 17
 SEQ_MAX = 65_000
 ENVELOPE_BYTES_MAX = 4096
 SALT_BYTES = 4
-DOUBLINGS_MAX = 8
-REPEAT_MAX_S = 4 * 3600.0
-REPEAT_URGENT_MAX_S = 3600.0
 NAME_EPOCH_AFTER = 2
-
-
-@dataclass(slots=True)
-class Outgoing:
-    """An envelope whose receipt is awaited. ``order`` grows with every frame that leaves.
-
-    ``flying``: the lanes, by link and peer, that are being given a frame of it.
-
-    ``resumed``: it left in an earlier process life, nobody knows how long ago.
-    """
-
-    epoch: int
-    seq: int
-    frame: bytes
-    precedence: Precedence
-    arrived: bool = False
-    resumed: bool = False
-    due_s: float = 0.0
-    flying: set[tuple[str, str]] = field(default_factory=set)
-    unanswered: dict[str, int] = field(default_factory=dict)
-    tries: int = 0
-    last_link: str = ""
-    order: int = 0
-    parts: tuple[bytes, ...] = ()
-    parts_left: list[int] = field(default_factory=list)
-    cut_at: int = 0
-
-    @property
-    def key(self) -> tuple[int, int]:
-        """Epoch and number: its name inside the pairing."""
-        return self.epoch, self.seq
+QUERY_SPARE_BYTES = 40
 
 
 @dataclass(slots=True)
@@ -93,9 +74,12 @@ class _Life:
     """The epoch of this process life.
 
     ``base_minute`` is that of envelope 0; ``based`` once the far end is known to have it.
+    ``linked`` once a checkpoint named the life before it.
     """
 
     keys: EpochKeys
+    signing: Signing
+    linked: bool = False
     next_seq: int = 0
     next_receipt: int = 0
     confirmed: bool = False
@@ -109,16 +93,24 @@ class _Epoch:
     part_key: bytes
     digests: list[bytes]
     start: bytes
+    in_doubt: bool = False
     forked: bool = False
 
 
 class Sender:
     """All that goes from here to the far end of one pairing."""
 
-    def __init__(self, state: PairingState, entropy: Entropy) -> None:
+    def __init__(self, state: PairingState, entropy: Entropy, sign: Sign | None) -> None:
         self.pairing = state.pairing
+        self._network_id = state.network_id
+        self._own_fp = state.own_fp
+        self._sign = sign
+        self._last_life = state.last_life
+        self._most_held = state.most_held
+        self._query_due_s = 0.0
+        self._queries = 0
         self.outbox = Outbox()
-        self.outstanding: dict[tuple[int, int], Outgoing] = {}
+        self.outstanding = Outstanding(state.outstanding)
         self._direction = state.sends
         self._kit_number = state.kit_number
         self._kit_fp = state.kit_fp
@@ -126,101 +118,139 @@ class Sender:
         self._entropy = entropy
         self._life: _Life | None = None
         self._epochs = {e.epoch: self._restored(e) for e in state.sending}
-        self._order = 0
-        for sealed in state.outstanding:
-            one = Outgoing(
-                sealed.epoch,
-                sealed.seq,
-                sealed.frame,
-                sealed.precedence,
-                sealed.arrived,
-                sealed.sent,
-            )
-            self.outstanding[one.key] = one
 
     def _restored(self, e: SendingEpoch) -> _Epoch:
         start = chain_start(self._direction, e.epoch, e.salt, self._kit_fp)
-        return _Epoch(e.salt, e.part_key, list(e.digests), start)
+        return _Epoch(e.salt, e.part_key, list(e.digests), start, e.in_doubt)
 
     # -- what could leave ------------------------------------------------------------------
 
-    def due(self, now_s: float) -> list[Outgoing]:
-        """Envelopes worth sending now, most urgent first."""
-        ready = [
-            one
-            for one in self.outstanding.values()
-            if not one.flying and not one.arrived and one.due_s <= now_s
-        ]
-        return sorted(ready, key=lambda one: (-one.precedence, one.epoch, one.seq))
-
-    def next_due_s(self) -> float | None:
-        """When the next envelope becomes worth repeating."""
-        times = (
-            one.due_s for one in self.outstanding.values() if not one.flying and not one.arrived
-        )
-        return min(times, default=None)
-
     def may_seal(self, precedence: Precedence) -> bool:
         """Whether the window has room for another envelope; FLASH needs none."""
-        unanswered = sum(not one.arrived for one in self.outstanding.values())
-        return precedence is Precedence.FLASH or unanswered < WINDOW
+        return precedence is Precedence.FLASH or self.outstanding.unanswered < WINDOW
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the far end is known to know this life."""
+        return self._life is not None and self._life.confirmed
 
     @property
     def used_up(self) -> bool:
         """Whether no epoch is left to seal under: only a new enrolment helps (section 4.7)."""
         return self._life is None and self._chain.epoch >= EPOCH_MAX
 
-    def link_up(self, link: str, free: bool, now_s: float) -> None:
-        """A link came: what waits for an answer elsewhere may leave by it now.
-
-        Where it costs something, that is for FLASH and IMMEDIATE only.
-        """
-        for one in self.outstanding.values():
-            new = one.tries > 0 and link not in one.unanswered
-            if new and (free or one.precedence >= Precedence.IMMEDIATE):
-                one.due_s = min(one.due_s, now_s)
-
     # -- sealing ---------------------------------------------------------------------------
 
     def seal(
-        self, batch: list[Queued], lane: Lane, ack: AckBlock | None
+        self, batch: Sequence[Queued], lane: Lane, ack: AckBlock | None, now_s: float
     ) -> tuple[list[Change], Outgoing]:
-        """Put as much of the batch as fits one frame of the lane into a new envelope."""
+        """Put as much of the batch as fits one frame of the lane into a new envelope.
+
+        It is signed where that costs nothing, and where it must be (``signing``).
+        """
         life, changes = self._living()
-        header = Header(
-            FrameKind.SEALED,
-            self._kit_number,
-            self._direction,
-            batch[0].record.precedence,
-            life.next_seq,
-        )
-        spare = len(encode_header(header)) + TAG_BYTES + (0 if life.confirmed else 2 + SALT_BYTES)
+        header = self._header(life, batch[0].record.precedence)
+        clear = len(encode_header(header)) + TAG_BYTES
+        spare = clear + (0 if life.confirmed else 2 + SALT_BYTES)
         room = min(lane.traits.mtu_bytes, ENVELOPE_BYTES_MAX) - spare
         base = life.base_minute if life.based else None
-        content, count = fill([item.record for item in batch], room, base, ack)
+        records = [item.record for item in batch]
+        must = life.signing.must(batch, now_s)
+        reserve = SIGNATURE_BYTES if must or not lane.traits.metered else 0
+        content, count = fill(records, room - reserve, base, ack)
+        sign = life.signing.wanted(lane.traits, spare + len(content), must)
+        link = self._checkpoint(life, records[0].minute) if sign and not life.linked else None
+        if link is not None:
+            linked = fill([*records[:count], link], CONTENT_BYTES_MAX, base, ack)[0]
+            before, after = (spare + len(c) + SIGNATURE_BYTES for c in (content, linked))
+            if lane.carries(after) and (must or costs_no_more(lane.traits, before, after)):
+                content, life.linked = linked, True
+            else:
+                link = None
         taken = batch[:count]
         if life.base_minute is None:
-            life.base_minute = taken[0].record.minute
-        frame = seal(life.keys, header, content)
-        leaf = envelope_leaf(associated_data(header), [item.digest for item in taken])
-        epoch = self._epochs[life.keys.epoch]
-        epoch.digests.append(chain_next(epoch.digests[-1] if epoch.digests else epoch.start, leaf))
-        one = Outgoing(life.keys.epoch, life.next_seq, frame, header.precedence)
-        self.outstanding[one.key] = one
+            life.base_minute = records[0].minute
+        own = [] if link is None else [record_digest(self._own_fp, link)]
+        digests = [item.digest for item in taken] + own
+        made, one = self._envelope(life, header, content, digests, sign, now_s)
         self.outbox.remove(item.delivery for item in taken)
-        life.next_seq += 1
-        changes.append(
-            Sealed(
-                self.pairing,
-                one.epoch,
-                one.seq,
-                frame,
-                one.precedence,
-                epoch.digests[-1],
-                tuple(item.delivery for item in taken),
-            )
+        sealed = replace(made, deliveries=tuple(item.delivery for item in taken))
+        return [*changes, sealed], one
+
+    def seal_own(
+        self, kind: RecordKind, data: bytes, now: Now, precedence: Precedence, sign: bool
+    ) -> tuple[list[Change], Outgoing]:
+        """An envelope with one record of the station's own: a query or a checkpoint."""
+        life, changes = self._living()
+        record = Record(kind, precedence, now.minute, data=data)
+        header = self._header(life, precedence)
+        content = fill([record], CONTENT_BYTES_MAX, life.base_minute if life.based else None, None)
+        if life.base_minute is None:
+            life.base_minute = record.minute
+        life.linked = life.linked or kind is RecordKind.CHECKPOINT
+        digests = [record_digest(self._own_fp, record)]
+        sealed, one = self._envelope(life, header, content[0], digests, sign, now.mono_s)
+        return [*changes, sealed], one
+
+    def _header(self, life: _Life, precedence: Precedence) -> Header:
+        return Header(
+            FrameKind.SEALED, self._kit_number, self._direction, precedence, life.next_seq
         )
-        return changes, one
+
+    def _envelope(
+        self,
+        life: _Life,
+        header: Header,
+        content: bytes,
+        digests: Sequence[bytes],
+        sign: bool,
+        now_s: float,
+    ) -> tuple[Sealed, Outgoing]:
+        """Chain, sign and seal a content under the next number of this life."""
+        leaf = envelope_leaf(associated_data(header), digests)
+        epoch = self._epochs[life.keys.epoch]
+        digest = chain_next(epoch.digests[-1] if epoch.digests else epoch.start, leaf)
+        epoch.digests.append(digest)
+        signature = b""
+        if sign:
+            signature = life.signing.sign(log_statement(self._network_id, self._kit_fp, digest))
+            content = with_signature(content, signature)
+        life.signing.sealed(bool(signature), now_s)
+        frame = seal(life.keys, header, content)
+        one = Outgoing(life.keys.epoch, life.next_seq, frame, header.precedence)
+        self.outstanding.add(one)
+        life.next_seq += 1
+        sealed = Sealed(
+            self.pairing,
+            one.epoch,
+            one.seq,
+            frame,
+            one.precedence,
+            leaf,
+            digest,
+            (),
+            signature,
+        )
+        return sealed, one
+
+    def _checkpoint(self, life: _Life, minute: int) -> Record | None:
+        """The record that names the life before this one, if there was one."""
+        if self._last_life is None:
+            return None
+        data = encode_checkpoint(self._last_life)
+        return Record(RecordKind.CHECKPOINT, Precedence.ROUTINE, minute, data=data)
+
+    def checkpoint_due(self, free: bool, now_s: float) -> bool:
+        """Whether an envelope with nothing but a signature should leave."""
+        return self._life is not None and self._life.signing.overdue(free, now_s)
+
+    def seal_checkpoint(self, now: Now) -> tuple[list[Change], Outgoing]:
+        """An envelope that signs all before it, and names the life before this one."""
+        life = self._life
+        assert life is not None, "a checkpoint is due only in a life"
+        link = None if life.linked else self._last_life
+        data = encode_checkpoint(link) if link else b""
+        return self.seal_own(RecordKind.CHECKPOINT, data, now, Precedence.ROUTINE, sign=True)
 
     def seal_receipt(self, receipt: Receipt) -> tuple[list[Change], bytes, Carries]:
         """A receipt as a frame, under a counter of its own."""
@@ -246,11 +276,19 @@ class Sender:
         chain = self._chain
         keys = chain.secret().keys(salt)
         self._chain = chain.forward(chain.epoch + 1)
-        self._life = life = _Life(keys)
+        self._end_life()
+        self._life = life = _Life(keys, Signing(self._sign))
         start = chain_start(self._direction, chain.epoch, salt, self._kit_fp)
         self._epochs[chain.epoch] = _Epoch(salt, keys.part, [], start)
         opened = EpochOpened(self.pairing, chain.epoch, salt, keys.part, self._chain.key)
         return life, [opened]
+
+    def _end_life(self) -> None:
+        """A later checkpoint will say how this life ended."""
+        life = self._life
+        if life is not None and life.next_seq:
+            end = self._epochs[life.keys.epoch].digests[-1]
+            self._last_life = Checkpoint(life.keys.epoch, life.keys.salt, life.next_seq, end)
 
     # -- frames ----------------------------------------------------------------------------
 
@@ -276,87 +314,116 @@ class Sender:
         part = one.parts_left[0]
         return one.parts[part], Carries(self.pairing, one.epoch, one.seq, part)
 
-    def left(self, carries: Carries, lane: Lane, now_s: float) -> bool:
-        """A link took a frame of ours. True when the envelope is out whole."""
-        one = self._carried(carries)
-        if one is None:
-            return False
-        one.flying.discard((lane.link, lane.peer))
-        self._order += 1
-        one.order, one.last_link = self._order, lane.link
-        if carries.part is not None:
-            if carries.part in one.parts_left:
-                one.parts_left.remove(carries.part)
-            if one.parts_left:
-                one.due_s = now_s
-                return False
-        urgent = one.precedence >= Precedence.IMMEDIATE
-        least = lane.repeat_s(urgent)
-        most = max(least, REPEAT_URGENT_MAX_S if urgent else REPEAT_MAX_S)
-        wait = min(least * 2 ** min(one.tries, DOUBLINGS_MAX), most)
-        one.tries += 1
-        one.unanswered[lane.link] = one.unanswered.get(lane.link, 0) + 1
-        one.due_s = now_s + wait
-        return True
-
-    def failed(self, link: str, peer: str, now_s: float) -> None:
-        """A lane did not take what it was given; any lane may have it now."""
-        for one in self.outstanding.values():
-            if (link, peer) in one.flying:
-                one.flying.discard((link, peer))
-                one.due_s = now_s
-
-    def _carried(self, carries: Carries) -> Outgoing | None:
-        if carries.seq is None:
-            return None
-        return self.outstanding.get((carries.epoch, carries.seq))
-
     # -- what the far end says -------------------------------------------------------------
 
-    def take_block(self, block: AckBlock | PartRequest, now_s: float) -> list[Change]:
-        """What an authenticated ack block or request for parts changes (section 7)."""
-        number = _whole_epoch(block, max(0, self._chain.epoch - 1))
+    def take_blocks(
+        self, blocks: Sequence[AckBlock | PartRequest], by: int, now_s: float
+    ) -> list[Change]:
+        """What authentic ack blocks and requests for parts change (docs/wire.md, section 6).
+
+        ``by`` is the epoch in which the far end says so, the newest one heard of it. One of
+        the blocks speaks of the newest life of ours that it knows.
+        """
+        changes = self._compare(blocks, by)
+        for block in blocks:
+            changes += self._take_block(block, by, now_s)
+        return changes
+
+    def _compare(self, blocks: Sequence[AckBlock | PartRequest], by: int) -> list[Change]:
+        """In a new life the far end holds less than in an earlier one: it was restored."""
+        if self._most_held is None or by <= self._most_held[2]:
+            return []
+        newest = self._newest
+        said = [(_whole_epoch(b, newest), b.next) for b in blocks if isinstance(b, AckBlock)]
+        if max(said, default=(-1, 0)) >= self._most_held[:2]:
+            return []
+        self._most_held = None
+        return [self._doubted(), Raised(self.pairing, Notice("peer_restored"))]
+
+    @property
+    def _newest(self) -> int:
+        """The newest epoch of ours."""
+        return max(0, self._chain.epoch - 1)
+
+    def _doubted(self) -> Doubted:
+        return Doubted(self.pairing, self._chain.epoch, self._chain.key)
+
+    def _take_block(self, block: AckBlock | PartRequest, by: int, now_s: float) -> list[Change]:
+        number = _whole_epoch(block, self._newest)
+        if number > self._newest:
+            return self._restored_here(number)
         epoch = self._epochs.get(number)
-        if epoch is None:
+        if epoch is None or epoch.forked:
             return []
         life = self._life
         if life is not None and life.keys.epoch == number:
             life.confirmed = True
         if isinstance(block, PartRequest):
-            self._parts_wanted(number, block, now_s)
+            self.outstanding.parts_wanted(number, block, now_s)
             return []
         proved = block.digest != NO_DIGEST
         if block.next > len(epoch.digests):
-            return self._fork(epoch, number)
+            return [] if epoch.in_doubt else self._restored_here(number)
         if block.next and proved and epoch.digests[block.next - 1][:4] != block.digest:
             return self._fork(epoch, number)
+        if epoch.in_doubt:
+            return self._answered(epoch, number, block, proved, by)
         if life is not None and life.keys.epoch == number:
             life.based = life.based or block.next >= 1
             if block.next and not proved:
+                self._end_life()
                 self._life = None
-        return self._settle(number, block, proved, now_s)
+        return self._settle(number, block, proved, by, now_s)
+
+    def _restored_here(self, number: int) -> list[Change]:
+        """The far end has more of us than we know: our store was rolled back."""
+        self._end_life()
+        self._life = None
+        if number >= EPOCH_MAX:
+            return []
+        self._chain = self._chain.forward(max(number + 1, self._chain.epoch))
+        return [self._doubted(), Raised(self.pairing, Notice("restored_here"))]
 
     def _fork(self, epoch: _Epoch, number: int) -> list[Change]:
-        if epoch.forked:
-            return []
+        """Another station seals under this epoch: leave it, what is not held goes anew."""
         epoch.forked = True
-        return [Raised(self.pairing, Notice("fork", f"epoch {number}"))]
+        if self._life is not None and self._life.keys.epoch == number:
+            self._life = None
+        notice = Notice("fork", f"epoch {number}")
+        return [Requeued(self.pairing, number), Raised(self.pairing, notice)]
 
-    def _settle(self, number: int, block: AckBlock, proved: bool, now_s: float) -> list[Change]:
+    def _answered(
+        self, epoch: _Epoch, number: int, block: AckBlock, proved: bool, by: int
+    ) -> list[Change]:
+        epoch.in_doubt = False
+        beyond = range(block.next + 1, len(epoch.digests))
+        arrived = tuple(seq for seq in beyond if block.arrived(seq))
+        return [Answered(self.pairing, number, block.next, arrived, proved, by)]
+
+    # -- doubt -----------------------------------------------------------------------------
+
+    def query_due_s(self) -> float | None:
+        """When to ask (again) what the far end holds; None if nothing is in doubt."""
+        return self._query_due_s if any(e.in_doubt for e in self._epochs.values()) else None
+
+    def seal_query(self, lane: Lane, now: Now) -> tuple[list[Change], Outgoing]:
+        """Ask what the far end holds of the newest epochs in doubt; asked again until answered."""
+        doubtful = sorted((n for n, e in self._epochs.items() if e.in_doubt), reverse=True)
+        room = max(1, (lane.traits.mtu_bytes - QUERY_SPARE_BYTES) // 4)
+        asked = doubtful[: min(QUERY_EPOCHS_MAX, room)]
+        data = encode_query([(n, len(self._epochs[n].digests)) for n in asked])
+        wait = min(2 * lane.repeat_s() * 2**self._queries, REPEAT_MAX_S)
+        self._query_due_s = now.mono_s + wait
+        self._queries += 1
+        return self.seal_own(RecordKind.QUERY, data, now, Precedence.PRIORITY, sign=False)
+
+    def _settle(
+        self, number: int, block: AckBlock, proved: bool, by: int, now_s: float
+    ) -> list[Change]:
         """HELD is what the digest proves; stored without proof is ARRIVED."""
-        mine = [one for one in self.outstanding.values() if one.epoch == number]
-        stored = [one for one in mine if one.seq < block.next or block.arrived(one.seq)]
-        held = [one for one in stored if proved and one.seq < block.next]
-        arrived = [one for one in stored if one not in held and not one.arrived]
-        newest = {one.last_link: 0 for one in mine}
-        for one in (*held, *arrived):
-            newest[one.last_link] = max(newest[one.last_link], one.order)
-        for one in held:
-            del self.outstanding[one.key]
-        for one in arrived:
-            one.arrived = True
-        for one in self._overtaken(mine, block, newest):
-            one.due_s = now_s
+        held, arrived = self.outstanding.settle(number, block, proved, now_s)
+        if proved and (number, block.next) >= (self._most_held or (-1, 0))[:2]:
+            self._most_held = (number, block.next, by)
         if not held and not arrived:
             return []
         return [
@@ -364,25 +431,10 @@ class Sender:
                 self.pairing,
                 number,
                 block.next if proved else 0,
-                tuple(one.seq for one in arrived),
+                tuple(arrived),
+                by,
             )
         ]
-
-    def _overtaken(
-        self, mine: list[Outgoing], block: AckBlock, newest: dict[str, int]
-    ) -> Iterator[Outgoing]:
-        """Missing although something sent later on the same link is there: lost on the way."""
-        missing = set(block.missing)
-        for one in mine:
-            if one.seq in missing and not one.flying and 0 < one.order < newest[one.last_link]:
-                yield one
-
-    def _parts_wanted(self, number: int, request: PartRequest, now_s: float) -> None:
-        one = self.outstanding.get((number, request.seq))
-        if one is None or len(one.parts) != request.last + 1 or one.parts_left:
-            return
-        one.parts_left = list(request.missing)
-        one.due_s = now_s
 
 
 def _whole_epoch(block: AckBlock | PartRequest, newest: int) -> int:

@@ -6,19 +6,34 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from crisiskit.codec.acks import decode_receipt
+from crisiskit.codec.checkpoint import decode_query
 from crisiskit.codec.header import FrameKind, Header
 from crisiskit.codec.readings import decode_references
 from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import Entropy
+from crisiskit.crypto.statement import Sign
 from crisiskit.model import Notice, Record, RecordKind
-from crisiskit.step import Change, ClockAgreed, Now, PairingState, Raised, ReadThere
+from crisiskit.step import (
+    Announced,
+    Change,
+    ClockAgreed,
+    EpochHeard,
+    Now,
+    PairingState,
+    Raised,
+    ReadThere,
+)
+from crisiskit.sync.archive import Archive
 from crisiskit.sync.events import FrameReceived
-from crisiskit.sync.hearer import Hearer, Name, Opened
+from crisiskit.sync.heard import Name, Opened
+from crisiskit.sync.hearer import Hearer
 from crisiskit.sync.sender import Sender
 from transports.link import Traits
 
 CLOCK_DOUBT_S = 600
 HELLO_AGAIN_S = 60.0
+ANNOUNCE_AGAIN_S = 24 * 3600.0
+ANNOUNCES_MOST = 7
 HELLOS_MOST = 5
 CONTACT_S = 10.0
 NEVER = float("inf")
@@ -35,14 +50,31 @@ class Hello:
     tries: int = 0
 
 
+@dataclass(slots=True)
+class Announcing:
+    """A side that was restored shows its new life, until the far end has answered to it."""
+
+    needed: bool
+    due_s: float = 0.0
+    times: int = 0
+
+    def said(self, now_s: float) -> None:
+        """It leaves now, and again tomorrow; a week is enough in one process life."""
+        self.due_s = now_s + ANNOUNCE_AGAIN_S if self.times < ANNOUNCES_MOST else NEVER
+        self.times += 1
+
+
 class Station:
     """One pairing at work: what goes out, what comes in, and the ways to the far end."""
 
-    def __init__(self, state: PairingState, entropy: Entropy) -> None:
+    def __init__(
+        self, state: PairingState, entropy: Entropy, sign: Sign | None, archive: Archive
+    ) -> None:
         self.pairing = state.pairing
         self.keeps_root = state.keeps_root
-        self.sender = Sender(state, entropy)
-        self.hearer = Hearer(state)
+        self.sender = Sender(state, entropy, sign)
+        self.hearer = Hearer(state, archive)
+        self.announces = Announcing(state.announce)
         self.paths = dict(state.paths)
         self.last_link = state.paths[-1][0] if state.paths else ""
         self.contact_s = -CONTACT_S
@@ -55,7 +87,7 @@ class Station:
 
     def lane_lost(self, link: str, peer: str, now_s: float) -> None:
         """What that lane was given may not have left."""
-        self.sender.failed(link, peer, now_s)
+        self.sender.outstanding.failed(link, peer, now_s)
         self.hearer.owe(self.telling.pop((link, peer), ()), now_s)
 
     def link_up(self, link: str, traits: Traits, now_s: float) -> None:
@@ -64,7 +96,7 @@ class Station:
             self.paths.pop(link, None)
         if not self.keeps_root and not traits.metered:
             self.hellos[link] = Hello(now_s)
-        self.sender.link_up(link, not traits.metered, now_s)
+        self.sender.outstanding.link_up(link, not traits.metered, now_s)
 
     def said_hello(self, link: str, now_s: float) -> None:
         """A hello left; the next one is not due soon, and not for ever."""
@@ -85,6 +117,18 @@ class Station:
         self, header: Header, event: FrameReceived, traits: Traits, now: Now
     ) -> Opened | None:
         """A frame with the address of this station; None if it is not authentic."""
+        opened = self._take_in(header, event, traits, now)
+        if opened is None or not self.announces.needed:
+            return opened
+        new_life = any(isinstance(change, EpochHeard) for change in opened.changes)
+        if not new_life and not self.sender.confirmed:
+            return opened
+        self.announces.needed = False
+        return replace(opened, changes=[*opened.changes, Announced(self.pairing)])
+
+    def _take_in(
+        self, header: Header, event: FrameReceived, traits: Traits, now: Now
+    ) -> Opened | None:
         frame = event.frame
         parts: list[Change] = []
         if header.kind is FrameKind.RECEIPT:
@@ -100,12 +144,21 @@ class Station:
         opened = self.hearer.envelope(header, frame, event.link, traits, now.mono_s)
         if opened is None:
             return Opened(parts, news=False) if parts else None
-        changes = [*parts, *opened.changes]
-        if opened.content is not None:
-            if opened.content.ack is not None and not opened.old:
-                changes += self.sender.take_block(opened.content.ack, now.mono_s)
-            changes += self._read_there(opened.content.records)
+        changes = [*parts, *opened.changes, *self.heed(opened.records, now)]
+        if opened.ack is not None and opened.keys is not None and not opened.old:
+            by = opened.keys.epoch
+            changes += self.sender.take_blocks([opened.ack], by, now.mono_s)
         return replace(opened, changes=changes)
+
+    def heed(self, records: Iterable[Record], now: Now) -> list[Change]:
+        """What records that came in say to this station itself."""
+        changes: list[Change] = []
+        for record in records:
+            if record.kind is RecordKind.QUERY:
+                self.hearer.asked(decode_query(record.data), now.mono_s)
+            elif record.kind is RecordKind.READ:
+                changes += self._read_there(record)
+        return changes
 
     def _receipt(self, header: Header, frame: bytes, now: Now) -> Opened | None:
         found = self.hearer.open(header, frame)
@@ -119,8 +172,7 @@ class Station:
         if changes is None:
             return Opened([], news=False)
         if not self.hearer.is_old(keys):
-            for block in receipt.blocks:
-                changes += self.sender.take_block(block, now.mono_s)
+            changes += self.sender.take_blocks(receipt.blocks, keys.epoch, now.mono_s)
             changes += self._compare_clocks(receipt.time_s, now)
         return Opened(changes, news=True)
 
@@ -134,14 +186,8 @@ class Station:
             return [ClockAgreed()]
         return [Raised(self.pairing, Notice("clock_wrong", str(off_s)))]
 
-    def _read_there(self, records: Iterable[Record]) -> list[Change]:
-        """Reading receipts among the records, as far as they speak of records of ours."""
+    def _read_there(self, record: Record) -> list[Change]:
+        """A reading receipt, as far as it speaks of records of ours."""
         sends = self.hearer.direction.other
-        found = [
-            reference
-            for record in records
-            if record.kind is RecordKind.READ
-            for reference in decode_references(record.data)
-            if reference.direction is sends
-        ]
+        found = [r for r in decode_references(record.data) if r.direction is sends]
         return [ReadThere(self.pairing, tuple(found))] if found else []

@@ -38,7 +38,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made = Store(tmp_path / "store.db", lambda: 1_790_000_000_000)
     made.set_meta(role=b"kit", name=b"kit-1", own_fp=FP)
     made.add_pairing(
-        NewPairing(1, CENTER, FP, bytes(32), bytes(16), bytes(32), bytes(32), keeps_root=False)
+        NewPairing(
+            1, CENTER, FP, bytes(32), bytes(16), bytes(32), bytes(32), bytes(32), keeps_root=False
+        )
     )
     yield made
     made.close()
@@ -52,7 +54,7 @@ def views(store: Store) -> Iterator[Views]:
 
 
 def sealed(seq: int, *deliveries: int) -> Sealed:
-    return Sealed(1, 0, seq, b"frame", Precedence.ROUTINE, bytes(32), deliveries)
+    return Sealed(1, 0, seq, b"frame", Precedence.ROUTINE, bytes(32), bytes(32), deliveries)
 
 
 OPENED = EpochOpened(1, 0, b"salt", bytes(16), bytes(32))
@@ -187,13 +189,15 @@ def test_pruning_keeps_records_and_whatever_awaits_a_receipt(tmp_path: Path) -> 
     store = Store(tmp_path / "old.db", lambda: clock[0])
     store.set_meta(role=b"kit", name=b"kit-1", own_fp=FP)
     store.add_pairing(
-        NewPairing(1, CENTER, FP, bytes(32), bytes(16), bytes(32), bytes(32), keeps_root=False)
+        NewPairing(
+            1, CENTER, FP, bytes(32), bytes(16), bytes(32), bytes(32), bytes(32), keeps_root=False
+        )
     )
     store.keep([draft("held long ago"), draft("never held")])
     first, second = store.kept()
     later = EpochOpened(1, 1, b"salt", bytes(16), bytes(32))
     store.apply([OPENED, sealed(0, first), Acknowledged(1, 0, 1), later])
-    store.apply([Sealed(1, 1, 0, b"frame", Precedence.ROUTINE, bytes(32), (second,))])
+    store.apply([Sealed(1, 1, 0, b"frame", Precedence.ROUTINE, bytes(32), bytes(32), (second,))])
     store.apply([PartArrived(1, 0, b"salt", 5, 0, 3, b"part")])
     clock[0] += 6 * day
     store.prune()

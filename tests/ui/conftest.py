@@ -50,7 +50,7 @@ class Station:
             kit_fp, peer_fp = (own, other) if role == "kit" else (other, own)
             chain = bytes(32)
             self.store.add_pairing(
-                NewPairing(number, name, kit_fp, chain, peer_fp, chain, chain, role != "kit")
+                NewPairing(number, name, kit_fp, chain, peer_fp, chain, chain, chain, role != "kit")
             )
             self.store.apply([EpochHeard(number, 0, b"salt", chain)])
 
@@ -66,9 +66,7 @@ class Station:
         record = Record(kind, precedence, wall_ms() // 60_000, text)
         way = Direction.UP if self.role == "center" else Direction.DOWN
         digest = self._seq.to_bytes(16, "little")
-        arrived = Arrived(
-            kit, way, 0, b"salt", self._seq, b"f", b"", b"", "wifi", (record,), (digest,)
-        )
+        arrived = Arrived(kit, way, 0, b"salt", self._seq, b"f", b"", "wifi", (record,), (digest,))
         self.store.apply([arrived])
 
     def keep(self, text: str, **how: object) -> None:

@@ -145,7 +145,7 @@ async def test_a_message_is_withdrawn_only_while_kept(kit: Any, show: Any, wait:
     for text in ("first", "second"):
         kit.keep(text)
     kit.store.apply([EpochOpened(1, 0, b"salt", bytes(16), bytes(32))])
-    kit.store.apply([Sealed(1, 0, 0, b"frame", Precedence.ROUTINE, bytes(32), (1,))])
+    kit.store.apply([Sealed(1, 0, 0, b"frame", Precedence.ROUTINE, bytes(32), bytes(32), (1,))])
     async with show(kit) as pilot:
         await pilot.press("c")
         await wait(pilot, "CANCELLED")

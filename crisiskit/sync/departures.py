@@ -1,0 +1,204 @@
+"""What leaves next: every free lane of a station filled, most urgent first.
+
+FLASH and IMMEDIATE, then receipts, then the rest; what nobody waits for comes last.
+"""
+
+from __future__ import annotations
+
+from crisiskit.codec.acks import Receipt
+from crisiskit.model import Notice, Precedence
+from crisiskit.step import Change, Now, Receipted, Transmit
+from crisiskit.sync.lanes import Lane, choose
+from crisiskit.sync.outstanding import Outgoing
+from crisiskit.sync.station import NEVER, Station
+from transports.link import Traits
+
+EPOCH_BYTES = 6
+RECEIPT_BYTES = 24  # header, time and tag of a receipt, with room to spare
+
+
+class Departures:
+    """The lanes of an installation and what they are given. Shared by all its stations."""
+
+    def __init__(self) -> None:
+        self.traits: dict[str, Traits] = {}
+        self.lanes: dict[tuple[str, str], Lane] = {}
+
+    def plan(self, station: Station, now: Now) -> tuple[list[Change], list[Transmit]]:
+        """Fill every lane that is free, most urgent first."""
+        changes: list[Change] = []
+        transmits: list[Transmit] = []
+        if station.sender.used_up:
+            changes += station.warn("epochs", Notice("epochs_used_up"))
+        while True:
+            lanes = self.ways(station)
+            if not lanes:
+                break
+            found = self._next(station, lanes, now)
+            if found is None:
+                break
+            more, transmit = found
+            changes += more
+            transmits.append(transmit)
+            self.lanes[transmit.link, transmit.peer].busy = True
+        if lanes:
+            most = max(lane.content_bytes_max for lane in lanes)
+            for delivery in station.sender.outbox.larger_than(most):
+                changes += station.warn(delivery, Notice("too_large_for_links"))
+        return changes, transmits
+
+    def _next(
+        self, station: Station, lanes: list[Lane], now: Now
+    ) -> tuple[list[Change], Transmit] | None:
+        return (
+            self._next_data(station, lanes, now, urgent=True)
+            or self._next_receipt(station, lanes, now)
+            or self._next_query(station, lanes, now)
+            or self._next_data(station, lanes, now, urgent=False)
+            or self._next_checkpoint(station, lanes, now)
+            or self._next_hello(station, lanes, now)
+        )
+
+    def _next_data(
+        self, station: Station, lanes: list[Lane], now: Now, urgent: bool
+    ) -> tuple[list[Change], Transmit] | None:
+        """An envelope to repeat, else a new one, of the urgent or of the other kind."""
+        sender = station.sender
+        for one in sender.outstanding.due(now.mono_s):
+            if (one.precedence >= Precedence.IMMEDIATE) is not urgent:
+                continue
+            size = len(one.frame) + EPOCH_BYTES
+            able = [lane for lane in lanes if lane.carries(size)]
+            lane = choose(able, one.precedence, now.mono_s, one.unanswered)
+            if lane is not None and not _leave_to_rest(one, lane, now):
+                return [], self._transmit(station, one, lane)
+        head = sender.outbox.head(urgent)
+        if head is None or sender.used_up or not sender.may_seal(head):
+            return None
+        able = list(lanes)
+        while (lane := choose(able, head, now.mono_s, {})) is not None:
+            batch = sender.outbox.batch(urgent, lane.content_bytes_max)
+            if batch:
+                riding = station.hearer.riding_block(now.mono_s)
+                changes, one = sender.seal(batch, lane, riding[0] if riding else None, now.mono_s)
+                if riding:
+                    changes.append(Receipted(station.pairing, (riding[1],)))
+                return changes, self._transmit(station, one, lane)
+            able.remove(lane)
+        return None
+
+    def _transmit(self, station: Station, one: Outgoing, lane: Lane) -> Transmit:
+        station.hellos.pop(lane.link, None)
+        frame, carries = station.sender.frame_for(one, lane)
+        one.flying.add((lane.link, lane.peer))
+        return Transmit(lane.link, lane.peer, frame, carries)
+
+    def _next_receipt(
+        self, station: Station, lanes: list[Lane], now: Now
+    ) -> tuple[list[Change], Transmit] | None:
+        due = station.hearer.next_due_s()
+        if due is None or due > now.mono_s or station.sender.used_up:
+            return None
+        back = [lane for lane in lanes if lane.link == station.last_link]
+        lane = choose(back or lanes, Precedence.ROUTINE, now.mono_s, {})
+        if lane is None:
+            return None
+        return self._receipt(station, lane, now)
+
+    def _next_query(
+        self, station: Station, lanes: list[Lane], now: Now
+    ) -> tuple[list[Change], Transmit] | None:
+        """Ask what the far end holds, after one of the two was restored."""
+        due = station.sender.query_due_s()
+        if due is None or due > now.mono_s or station.sender.used_up:
+            return None
+        lane = choose(lanes, Precedence.PRIORITY, now.mono_s, {})
+        if lane is None:
+            return None
+        changes, one = station.sender.seal_query(lane, now)
+        return changes, self._transmit(station, one, lane)
+
+    def _next_checkpoint(
+        self, station: Station, lanes: list[Lane], now: Now
+    ) -> tuple[list[Change], Transmit] | None:
+        """Sign what is not signed yet, where that costs nothing or has waited long enough."""
+        sender = station.sender
+        lane = choose(lanes, Precedence.ROUTINE, now.mono_s, {})
+        if lane is None or not sender.may_seal(Precedence.ROUTINE):
+            return None
+        if not sender.checkpoint_due(not lane.traits.metered, now.mono_s):
+            return None
+        changes, one = sender.seal_checkpoint(now)
+        return changes, self._transmit(station, one, lane)
+
+    def _next_hello(
+        self, station: Station, lanes: list[Lane], now: Now
+    ) -> tuple[list[Change], Transmit] | None:
+        """Show a way that the center may not know, where nothing else does; or a restored side."""
+        announces = station.announces
+        if announces.needed and announces.due_s <= now.mono_s and not station.sender.used_up:
+            lane = choose(lanes, Precedence.PRIORITY, now.mono_s, {})
+            if lane is not None:
+                announces.said(now.mono_s)
+                return self._receipt(station, lane, now)
+        for lane in lanes:
+            hello = station.hellos.get(lane.link)
+            if hello is None or hello.due_s > now.mono_s or lane.busy or station.sender.used_up:
+                continue
+            station.said_hello(lane.link, now.mono_s)
+            return self._receipt(station, lane, now)
+        return None
+
+    def _receipt(self, station: Station, lane: Lane, now: Now) -> tuple[list[Change], Transmit]:
+        room = lane.traits.mtu_bytes - RECEIPT_BYTES
+        blocks, lives = station.hearer.due_blocks(now.mono_s, room)
+        station.telling[lane.link, lane.peer] = lives
+        receipt = Receipt(now.wall_ms // 1000 % 2**32, blocks)
+        changes, frame, carries = station.sender.seal_receipt(receipt)
+        return changes, Transmit(lane.link, lane.peer, frame, carries)
+
+    def ways(self, station: Station) -> list[Lane]:
+        """The lanes to a station: every link of a kit, the paths it was heard on at a center."""
+        if not station.keeps_root:
+            return [lane for key, lane in self.lanes.items() if key[1] == ""]
+        return [
+            self._lane(link, peer) for link, peer in station.paths.items() if link in self.traits
+        ]
+
+    def _lane(self, link: str, peer: str) -> Lane:
+        lane = self.lanes.get((link, peer))
+        if lane is None:
+            lane = self.lanes[link, peer] = Lane(link, peer, self.traits[link])
+        return lane
+
+    def next_s(self, station: Station, now: Now) -> float:
+        """When this station next has something to do without an event from outside."""
+        lanes = self.ways(station)
+        times = [lane.blocked_until_s for lane in lanes if lane.blocked_until_s > now.mono_s]
+        if any(not lane.busy and lane.usable(now.mono_s) for lane in lanes):
+            for due in (station.sender.outstanding.next_due_s(), station.hearer.next_due_s()):
+                times += [due] if due is not None and due > now.mono_s else []
+        times += [h.due_s for h in station.hellos.values() if h.due_s > now.mono_s]
+        if station.announces.needed and station.announces.due_s > now.mono_s:
+            times.append(station.announces.due_s)
+        query_s = station.sender.query_due_s()
+        if query_s is not None and query_s > now.mono_s:
+            times.append(query_s)
+        expiry = station.sender.outbox.next_expiry
+        if expiry is not None:
+            times.append(now.mono_s + max(0.0, (expiry - now.wall_ms) / 1000) + 0.001)
+        return min(times, default=NEVER)
+
+
+def _leave_to_rest(one: Outgoing, lane: Lane, now: Now) -> bool:
+    """After a restart nobody knows how long ago a frame left: dear links wait a receipt's time.
+
+    What is urgent does not wait: it may have been lost with whatever made us start again.
+    """
+    if not one.resumed:
+        return False
+    one.resumed = False
+    if not lane.traits.metered or one.precedence >= Precedence.IMMEDIATE:
+        return False
+    one.due_s = now.mono_s + lane.repeat_s()
+    return True

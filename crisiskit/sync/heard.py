@@ -1,0 +1,72 @@
+"""A life of the far end as the hearer knows it, and what taking a frame in leads to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from crisiskit.codec.acks import AckBlock
+from crisiskit.crypto.keys import EpochKeys
+from crisiskit.model import Record
+from crisiskit.step import Change, Decoding
+
+REPEAT_METERED_S = 3600.0
+Name = tuple[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A stored envelope that is not decoded yet; then a receipt is due after ``delay_s``."""
+
+    frame: bytes
+    link: str
+    delay_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Heard:
+    """One life of the far end: an epoch under a salt.
+
+    ``ahead`` maps numbers to leaf and signature. ``digest`` is UNPROVED after an envelope
+    that could not be decoded or was signed wrongly: what it covers is stored and receipted
+    without proof, so the far end shows ARRIVED and not HELD.
+    """
+
+    keys: EpochKeys
+    digest: bytes
+    next_seq: int = 0
+    base_minute: int | None = None
+    ahead: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    waiting: dict[int, Waiting] = field(default_factory=dict)
+    signed_below: int = 0
+    news: int = 0
+    due_s: float | None = None
+    rides: bool = False
+    receipted_s: float = -REPEAT_METERED_S
+    last_receipt: int = -1
+    forked: bool = False
+
+    @property
+    def name(self) -> Name:
+        """Epoch and salt."""
+        return self.keys.epoch, self.keys.salt
+
+    def has(self, seq: int) -> bool:
+        """Whether that envelope is stored."""
+        return seq < self.next_seq or seq in self.ahead or seq in self.waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An authentic envelope: what to commit, and what it says to our sender.
+
+    A repeat says nothing. ``news`` tells what nobody can have recorded and played again.
+    ``old``: something newer was heard before. ``keys``: those it came under.
+    """
+
+    changes: list[Change]
+    news: bool
+    ack: AckBlock | None = None
+    records: tuple[Record, ...] = ()
+    old: bool = False
+    decodings: tuple[Decoding, ...] = ()
+    keys: EpochKeys | None = None
