@@ -325,6 +325,9 @@ class World:
             station.up.discard(name)
             self.tell(station, LinkDown(name))
             self._link_up(station, name)
+            if station.is_center and not self.carriers[name].down.lasting_peers:
+                for kit in self.kits:
+                    self._disconnect(kit, name, for_s=0.0)
 
     def _fly(self, station: Station, transmit: Transmit, carrier: Carrier, done: float) -> None:
         copies = 1 + (self.rng.random() < carrier.repeat)

@@ -82,6 +82,9 @@ class Hearer:
                 due_s=0.0 if h.owed else None,
             )
         self._newest: list[Name] = list(self._heard)[-2:]
+        if self._newest:
+            # The first thing said in a life shows what is held: a restored side tells on itself.
+            self._heard[self._newest[-1]].rides = True
         self._assembly = Assembly(state.pairing)
         self._answers: dict[Name, AckBlock] = {}
         self._answers_due_s: float | None = None
