@@ -264,6 +264,9 @@ ERRORS = {
         "You have no right to use the file {path}. Choose another place, or ask whoever looks "
         "after this machine."
     ),
+    "file_unwritable": N_(
+        "The file {path} cannot be written: {detail}. Check its folder, or choose another place."
+    ),
     "file_unreadable": N_("The file {path} cannot be read: {detail}. Check it or copy it again."),
     # messages and stations
     "message_unknown": N_("There is no message {id}. “crisiskit list” shows them all."),
