@@ -1,4 +1,4 @@
-"""``log export`` and ``log verify``: the log for others, and proofs out of it."""
+"""``log export``: the log for others, in their formats."""
 
 from __future__ import annotations
 

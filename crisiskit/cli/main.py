@@ -70,6 +70,7 @@ log = LazyGroup(
     "crisiskit log export --format csv -o log.csv",
     {
         "export": "crisiskit.cli.log:export",
+        "verify": "crisiskit.cli.verify:verify",
     },
 )
 simulate = LazyGroup(
