@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 
 def cells(text: str) -> int:
     """How many columns ``text`` takes."""
+    if text.isascii():
+        return len(text)
     return sum(_cell(character) for character in text)
 
 
@@ -23,29 +26,31 @@ def wrap(text: str, columns: int, lines_max: int) -> list[str]:
 
     What has no room is left out, and the last line then ends with ``…``.
     """
-    lines: list[str] = []
-    line, words = "", text.split()
-    while words and len(lines) <= lines_max:
-        word = words.pop(0)
-        longer = f"{line} {word}" if line else word
-        if cells(longer) <= columns:
-            line = longer
+    lines, room = [""], columns
+    for word in text.split():
+        width = cells(word)
+        if lines[-1] and width < room:
+            lines[-1] += f" {word}"
+            room -= width + 1
             continue
-        if line:
-            lines.append(line)
-            line = ""
-            words.insert(0, word)
-        else:
-            lines.append(_beginning(word, columns))
-            words.insert(0, word[len(lines[-1]) :])
-    lines += [line] if line or not lines else []
-    if len(lines) > lines_max:
-        lines[lines_max - 1] = _beginning(lines[lines_max - 1], columns - 1).rstrip() + "…"
-    return lines[:lines_max]
+        if lines[-1]:
+            lines.append("")
+        while width > columns and len(lines) <= lines_max:
+            lines[-1] = _beginning(word, columns)
+            word = word[len(lines[-1]) :]
+            width = cells(word)
+            lines.append("")
+        if len(lines) > lines_max:
+            lines[lines_max - 1] = _beginning(lines[lines_max - 1], columns - 1).rstrip() + "…"
+            return lines[:lines_max]
+        lines[-1], room = word, columns - width
+    return lines
 
 
 def _beginning(text: str, columns: int) -> str:
     """As many characters as fit."""
+    if text.isascii():
+        return text[:columns]
     room = columns
     for place, character in enumerate(text):
         room -= _cell(character)
@@ -54,6 +59,7 @@ def _beginning(text: str, columns: int) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
 def _cell(character: str) -> int:
     if unicodedata.combining(character) or unicodedata.category(character) in ("Cf", "Me"):
         return 0

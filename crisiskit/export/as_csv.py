@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 
 from crisiskit.export.heading import Heading, harmless
 from crisiskit.jsonform import message_json
-from crisiskit.model import Message, RecordKind
-from crisiskit.render import body_lines, read_form
+from crisiskit.model import Message
+from crisiskit.render import body_lines
 
 COMMA, SEMICOLON = ",", ";"
 COLUMNS = (
@@ -53,7 +53,8 @@ def as_csv(
     writer = csv.writer(_Returned(), delimiter=separator, lineterminator="\r\n")
     yield (BOM if bom else "") + str(writer.writerow(COLUMNS))
     for message in messages:
-        told = {**message_json(message), "fields": _answers(message, heading.lang)}
+        told = message_json(message)
+        told["fields"] = "" if told["fields"] is None else _answers(message, heading.lang)
         yield str(writer.writerow([_cell(told[key], separator) for key in COLUMNS]))
 
 
@@ -74,8 +75,6 @@ def _cell(value: object, separator: str) -> str:
 
 def _answers(message: Message, lang: str) -> str:
     """The answers of a form that is known here, one a line: ``Road: closed``."""
-    if message.kind is not RecordKind.FORM or read_form(message.data, message.text) is None:
-        return ""
     minute = message.written_at // 60_000
     _title, *lines = body_lines(message.kind, message.data, message.text, lang, minute)
     return "\n".join(lines)
