@@ -52,16 +52,17 @@ def _top(heading: Heading) -> str:
         _("Made: {at}").format(at=local_time(heading.made_at, _MINUTE)),
         _("Times are local, {zone}.").format(zone=zone_text(heading.made_at)),
     ]
-    drill = f'<p class="exercise">{escape(_("EXERCISE"))}</p>\n' if heading.exercise else ""
+    drill, caption = _("EXERCISE"), _("Messages, oldest first")
     columns = (_("Time"), _("From"), _("To"), _("Urgency"), _("Message"), _("State"), _("ID"))
     return (
         f'<!DOCTYPE html>\n<html lang="{heading.lang}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"{drill}<h1>{escape(title)}</h1>\n"
+        + (f'<p class="exercise">{escape(drill)}</p>\n' if heading.exercise else "")
+        + f"<h1>{escape(title)}</h1>\n"
         + "".join(f"<p>{escape(fact)}</p>\n" for fact in facts if fact)
-        + f"<table>\n<caption>{escape(_('Messages, oldest first'))}</caption>\n<thead>\n<tr>"
+        + f"<table>\n<caption>{escape(caption)}</caption>\n<thead>\n<tr>"
         + "".join(f'<th scope="col">{escape(word)}</th>' for word in columns)
         + "</tr>\n</thead>\n<tbody>\n"
     )

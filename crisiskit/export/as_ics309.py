@@ -51,6 +51,7 @@ def _top(heading: Heading) -> list[str]:
         start=_OPEN if heading.since is None else local_time(heading.since, _MINUTE),
         end=_OPEN if heading.until is None else local_time(heading.until, _MINUTE),
     )
+    pair = _("{label}: {value}")
     pairs = (
         (_("Incident"), one_line_of(heading.incident) or _OPEN * 2),
         (_("Operational period"), period),
@@ -58,7 +59,7 @@ def _top(heading: Heading) -> list[str]:
         (_("Radio operator (name, call sign)"), _OPEN * 2),
     )
     columns = (
-        (_("TIME"), _TIME),
+        (_("DATE, TIME"), _TIME),
         (_("FROM"), _WHO),
         (_("TO"), _WHO),
         (_("MSG NO."), _NUMBER),
@@ -66,7 +67,7 @@ def _top(heading: Heading) -> list[str]:
     )
     return [
         fit(title, COLUMNS - cells("ICS 309")) + "ICS 309",
-        *(fit(f"{label}: {value}", COLUMNS) for label, value in pairs),
+        *(fit(pair.format(label=label, value=value), COLUMNS) for label, value in pairs),
         "-" * COLUMNS,
         " ".join(fit(word, size) for word, size in columns),
         "-" * COLUMNS,

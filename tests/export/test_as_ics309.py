@@ -30,7 +30,7 @@ def test_a_page_has_the_parts_of_the_form(heading: Heading, text: Make) -> None:
     assert page[2].startswith("Operational period: from 1970-01-01 00:00 to ____")
     assert page[3] == "Net, station: Mayotte, center"
     assert page[4].startswith("Radio operator") and page[4].endswith("____")
-    assert page[6].split() == ["TIME", "FROM", "TO", "MSG", "NO.", "SUBJECT"]
+    assert page[6].split() == ["DATE,", "TIME", "FROM", "TO", "MSG", "NO.", "SUBJECT"]
     assert page[8].split()[2:6] == ["Delta-2", "center", "7KQ2-M3XD", "FLASH"]
     assert page[-2].startswith("Prepared by: ____")
     assert page[-1] == "Page 1 of 1   Times are local, UTC+00:00."
