@@ -49,6 +49,7 @@ CREATE TABLE sending_epoch (
     signed_below INTEGER NOT NULL DEFAULT 0,
     held_below INTEGER NOT NULL DEFAULT 0,
     held_by INTEGER NOT NULL DEFAULT 0,
+    held_by_salt BLOB NOT NULL DEFAULT x'',
     in_doubt INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (pairing, epoch)
 ) STRICT, WITHOUT ROWID;

@@ -22,6 +22,7 @@ from crisiskit.codec.header import decode_header
 from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import Entropy
 from crisiskit.crypto.statement import Sign
+from crisiskit.model import Precedence
 from crisiskit.step import (
     Answered,
     Change,
@@ -112,6 +113,15 @@ class Engine:
     def pairings(self) -> frozenset[int]:
         """The stations it knows of."""
         return frozenset(self._stations)
+
+    def waiting_precedence(self, pairing: int) -> Precedence | None:
+        """The highest precedence that waits to be sealed for a station."""
+        return self._stations[pairing].sender.outbox.highest
+
+    def unanswered(self, pairing: int) -> int:
+        """How many envelopes for a station, FLASH apart, are not known to be stored there."""
+        waiting = self._stations[pairing].sender.outstanding
+        return sum(not one.arrived and one.precedence < Precedence.FLASH for one in waiting)
 
     def handle(self, event: Event, now: Now) -> Step:
         """Take one event in and say all that follows from it."""
@@ -238,8 +248,7 @@ class Engine:
         for pairing in users:
             station = self._stations[pairing]
             station.lane_lost(link, peer, now.mono_s)
-            if station.paths.get(link) == peer:
-                del station.paths[link]
+            station.path_lost(link, peer)
         return users
 
     def _sharing(self, transmit: Transmit) -> set[int]:
@@ -324,8 +333,7 @@ class Engine:
         if not news and event.link in station.paths:
             return []
         station.live.add(event.link)
-        station.paths[event.link] = event.peer
-        station.last_link = event.link
+        station.path_found(event.link, event.peer)
         self._users[event.link, event.peer].add(station.pairing)
         if known and now.mono_s < station.contact_s + CONTACT_S:
             return []

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from crisiskit.codec.acks import AckBlock
 from crisiskit.crypto.keys import EpochKeys
 from crisiskit.model import Record
-from crisiskit.step import Change, Decoding
+from crisiskit.step import Change, Decoding, Life
 
 REPEAT_METERED_S = 3600.0
-Name = tuple[int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,8 @@ class Heard:
 
     ``ahead`` maps numbers to leaf and signature. ``digest`` is UNPROVED after an envelope
     that could not be decoded or was signed wrongly: what it covers is stored and receipted
-    without proof, so the far end shows ARRIVED and not HELD.
+    without proof, so the far end shows ARRIVED and not HELD. ``rides``: the next envelope
+    sealed here says what is held. ``wide``: name it by its whole epoch.
     """
 
     keys: EpochKeys
@@ -41,12 +41,13 @@ class Heard:
     news: int = 0
     due_s: float | None = None
     rides: bool = False
+    wide: bool = False
     receipted_s: float = -REPEAT_METERED_S
     last_receipt: int = -1
     forked: bool = False
 
     @property
-    def name(self) -> Name:
+    def name(self) -> Life:
         """Epoch and salt."""
         return self.keys.epoch, self.keys.salt
 

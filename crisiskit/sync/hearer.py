@@ -29,13 +29,14 @@ from crisiskit.step import (
     Decoding,
     EpochHeard,
     Forked,
+    Life,
     PairingState,
     Raised,
     Unpacked,
 )
 from crisiskit.sync.archive import Archive
 from crisiskit.sync.assembly import Assembly
-from crisiskit.sync.heard import REPEAT_METERED_S, Heard, Name, Opened, Waiting
+from crisiskit.sync.heard import REPEAT_METERED_S, Heard, Opened, Waiting
 from transports.link import Traits
 
 EPOCHS_AHEAD = 1024
@@ -64,7 +65,7 @@ class Hearer:
         self._secrets = {
             epoch: EpochSecret(self.direction, epoch, secret) for epoch, secret in state.secrets
         }
-        self._heard: dict[Name, Heard] = {}
+        self._heard: dict[Life, Heard] = {}
         full = len(state.heard) >= HEARD_EPOCHS_KEPT
         self._oldest = state.heard[0].epoch if full else 0
         for h in state.heard:
@@ -81,12 +82,12 @@ class Hearer:
                 h.signed_below,
                 due_s=0.0 if h.owed else None,
             )
-        self._newest: list[Name] = list(self._heard)[-2:]
+        self._newest: list[Life] = list(self._heard)[-2:]
         if self._newest:
             # The first thing said in a life shows what is held: a restored side tells on itself.
             self._heard[self._newest[-1]].rides = True
         self._assembly = Assembly(state.pairing)
-        self._answers: dict[Name, AckBlock] = {}
+        self._answers: dict[Life, AckBlock] = {}
         self._answers_due_s: float | None = None
         for part in state.parts:
             life = self._heard.get((part.epoch, part.salt))
@@ -142,6 +143,10 @@ class Hearer:
         heard = self._heard[name] = Heard(keys, digest, rides=True)
         if not self._newest or keys.epoch >= self._newest[-1][0]:
             self._newest = [*self._newest[-1:], name]
+        else:
+            # A life never heard before that is not the newest: it was restored, and is told so.
+            newest = self._heard[self._newest[-1]]
+            newest.due_s, newest.wide = 0.0, True
         return heard, [self._epoch_heard(keys, digest)]
 
     def _epoch_heard(self, keys: EpochKeys, digest: bytes) -> EpochHeard:
@@ -162,7 +167,7 @@ class Hearer:
 
     def is_old(self, keys: EpochKeys) -> bool:
         """Whether something newer was heard: its acks then say nothing new (section 7.1)."""
-        return keys.epoch < self._highest()
+        return bool(self._newest) and self._newest[-1] != (keys.epoch, keys.salt)
 
     # -- envelopes -------------------------------------------------------------------------
 
@@ -385,7 +390,7 @@ class Hearer:
         times += [] if self._answers_due_s is None else [self._answers_due_s]
         return min([*times, *self._assembly.due_s.values()], default=None)
 
-    def riding_block(self, now_s: float) -> tuple[AckBlock, Name] | None:
+    def riding_block(self, now_s: float) -> tuple[AckBlock, Life] | None:
         """The ack block worth carrying along with data, if any; a long one goes alone.
 
         Always of the newest life heard: that a restored side names an older one tells on it.
@@ -395,7 +400,10 @@ class Hearer:
             return None
         block = self._block(heard)
         if len(encode_block(block)) > RIDER_BYTES_MAX:
-            return None
+            if not heard.rides:
+                return None
+            block = self._block(heard, beyond=False)
+        heard.rides = False
         self._receipted(heard, now_s)
         return block, heard.name
 
@@ -404,14 +412,14 @@ class Hearer:
 
     def due_blocks(
         self, now_s: float, room_bytes: int
-    ) -> tuple[tuple[AckBlock | PartRequest, ...], tuple[Name, ...]]:
+    ) -> tuple[tuple[AckBlock | PartRequest, ...], tuple[Life, ...]]:
         """What a receipt that leaves now should say, and the lives it speaks of.
 
         The newest life heard, and all that is due or soon due. At least one block; what
         finds no room in ``room_bytes`` stays due.
         """
         blocks: list[AckBlock | PartRequest] = []
-        lives: list[Name] = []
+        lives: list[Life] = []
         newest = self._newest_heard()
         others = [h for h in self._heard.values() if h.due_s is not None and h is not newest]
         for heard in [*([newest] if newest else []), *others]:
@@ -449,7 +457,7 @@ class Hearer:
         proved = count > 0 and len(leaves) == count and all(leaves)
         return ack_block(epoch, count, digest[:4] if proved else NO_DIGEST, (), wide=True)
 
-    def owe(self, lives: Iterable[Name], now_s: float) -> None:
+    def owe(self, lives: Iterable[Life], now_s: float) -> None:
         """A receipt about these lives did not leave: it is due again."""
         for name in lives:
             self._heard[name].due_s = now_s
@@ -464,16 +472,16 @@ class Hearer:
         return True
 
     def _receipted(self, heard: Heard, now_s: float) -> None:
-        heard.news, heard.due_s, heard.rides, heard.receipted_s = 0, None, False, now_s
+        heard.news, heard.due_s, heard.receipted_s = 0, None, now_s
 
-    def _block(self, heard: Heard) -> AckBlock:
+    def _block(self, heard: Heard, beyond: bool = True) -> AckBlock:
         digest = heard.digest[:4] if heard.next_seq and heard.digest else NO_DIGEST
-        stored = (*heard.ahead, *heard.waiting)
-        beyond = [seq for seq in stored if seq > heard.next_seq]
-        if heard.next_seq in heard.waiting:
-            beyond = []
-        wide = heard.keys.epoch <= self._highest() - WIDE_AFTER
-        return ack_block(heard.keys.epoch, heard.next_seq, digest, beyond, wide)
+        stored: tuple[int, ...] = ()
+        if beyond and heard.next_seq not in heard.waiting:
+            stored = (*heard.ahead, *heard.waiting)
+        above = [seq for seq in stored if seq > heard.next_seq]
+        wide = heard.rides or heard.wide or heard.keys.epoch <= self._highest() - WIDE_AFTER
+        return ack_block(heard.keys.epoch, heard.next_seq, digest, above, wide)
 
     def heard_receipt(self, keys: EpochKeys, counter: int) -> list[Change] | None:
         """Note the life a receipt came from; its epoch is confirmed when data next leaves.

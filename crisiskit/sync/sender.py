@@ -48,6 +48,7 @@ from crisiskit.step import (
     Change,
     Doubted,
     EpochOpened,
+    Life,
     Now,
     PairingState,
     Queued,
@@ -305,8 +306,8 @@ class Sender:
         frame = one.frame if short else with_epoch(one.frame, one.epoch, epoch.salt)
         if len(frame) <= lane.traits.mtu_bytes:
             return frame, Carries(self.pairing, one.epoch, one.seq)
-        if one.cut_at == 0 or one.cut_at > lane.traits.mtu_bytes:
-            one.cut_at = lane.traits.mtu_bytes
+        if one.cut_at == 0 or one.cut_at > lane.traits.mtu_bytes or one.cut_short != short:
+            one.cut_at, one.cut_short = lane.traits.mtu_bytes, short
             one.parts = tuple(cut(frame, _header(frame), one.cut_at, epoch.part_key))
             one.parts_left = []
         if not one.parts_left:
@@ -317,11 +318,11 @@ class Sender:
     # -- what the far end says -------------------------------------------------------------
 
     def take_blocks(
-        self, blocks: Sequence[AckBlock | PartRequest], by: int, now_s: float
+        self, blocks: Sequence[AckBlock | PartRequest], by: Life, now_s: float
     ) -> list[Change]:
         """What authentic ack blocks and requests for parts change (docs/wire.md, section 6).
 
-        ``by`` is the epoch in which the far end says so, the newest one heard of it. One of
+        ``by`` is the life in which the far end says so, the newest one heard of it. One of
         the blocks speaks of the newest life of ours that it knows.
         """
         changes = self._compare(blocks, by)
@@ -329,9 +330,9 @@ class Sender:
             changes += self._take_block(block, by, now_s)
         return changes
 
-    def _compare(self, blocks: Sequence[AckBlock | PartRequest], by: int) -> list[Change]:
+    def _compare(self, blocks: Sequence[AckBlock | PartRequest], by: Life) -> list[Change]:
         """In a new life the far end holds less than in an earlier one: it was restored."""
-        if self._most_held is None or by <= self._most_held[2]:
+        if self._most_held is None or by == self._most_held[2]:
             return []
         newest = self._newest
         said = [(_whole_epoch(b, newest), b.next) for b in blocks if isinstance(b, AckBlock)]
@@ -348,7 +349,7 @@ class Sender:
     def _doubted(self) -> Doubted:
         return Doubted(self.pairing, self._chain.epoch, self._chain.key)
 
-    def _take_block(self, block: AckBlock | PartRequest, by: int, now_s: float) -> list[Change]:
+    def _take_block(self, block: AckBlock | PartRequest, by: Life, now_s: float) -> list[Change]:
         number = _whole_epoch(block, self._newest)
         if number > self._newest:
             return self._restored_here(number)
@@ -393,7 +394,7 @@ class Sender:
         return [Requeued(self.pairing, number), Raised(self.pairing, notice)]
 
     def _answered(
-        self, epoch: _Epoch, number: int, block: AckBlock, proved: bool, by: int
+        self, epoch: _Epoch, number: int, block: AckBlock, proved: bool, by: Life
     ) -> list[Change]:
         epoch.in_doubt = False
         beyond = range(block.next + 1, len(epoch.digests))
@@ -418,7 +419,7 @@ class Sender:
         return self.seal_own(RecordKind.QUERY, data, now, Precedence.PRIORITY, sign=False)
 
     def _settle(
-        self, number: int, block: AckBlock, proved: bool, by: int, now_s: float
+        self, number: int, block: AckBlock, proved: bool, by: Life, now_s: float
     ) -> list[Change]:
         """HELD is what the digest proves; stored without proof is ARRIVED."""
         held, arrived = self.outstanding.settle(number, block, proved, now_s)

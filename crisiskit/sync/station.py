@@ -18,6 +18,7 @@ from crisiskit.step import (
     Change,
     ClockAgreed,
     EpochHeard,
+    Life,
     Now,
     PairingState,
     Raised,
@@ -25,7 +26,7 @@ from crisiskit.step import (
 )
 from crisiskit.sync.archive import Archive
 from crisiskit.sync.events import FrameReceived
-from crisiskit.sync.heard import Name, Opened
+from crisiskit.sync.heard import Opened
 from crisiskit.sync.hearer import Hearer
 from crisiskit.sync.sender import Sender
 from transports.link import Traits
@@ -76,11 +77,12 @@ class Station:
         self.hearer = Hearer(state, archive)
         self.announces = Announcing(state.announce)
         self.paths = dict(state.paths)
+        self.former: dict[str, str] = {}
         self.last_link = state.paths[-1][0] if state.paths else ""
         self.contact_s = -CONTACT_S
         self.wake_s = NEVER
         self.live: set[str] = set()
-        self.telling: dict[tuple[str, str], tuple[Name, ...]] = {}
+        self.telling: dict[tuple[str, str], tuple[Life, ...]] = {}
         self.hellos: dict[str, Hello] = {}
         self.warned: set[object] = set()
         self._clock_told = False
@@ -89,6 +91,23 @@ class Station:
         """What that lane was given may not have left."""
         self.sender.outstanding.failed(link, peer, now_s)
         self.hearer.owe(self.telling.pop((link, peer), ()), now_s)
+
+    def path_found(self, link: str, peer: str) -> None:
+        """News came by this way: it is the one to answer by; the one before is remembered."""
+        before = self.paths.get(link)
+        if before is not None and before != peer:
+            self.former[link] = before
+        self.paths[link] = peer
+        self.last_link = link
+
+    def path_lost(self, link: str, peer: str) -> None:
+        """A way is gone: the one before it may still be good."""
+        if self.former.get(link) == peer:
+            del self.former[link]
+        if self.paths.get(link) == peer:
+            del self.paths[link]
+            if link in self.former:
+                self.paths[link] = self.former.pop(link)
 
     def link_up(self, link: str, traits: Traits, now_s: float) -> None:
         """A link can carry frames again."""
@@ -146,7 +165,7 @@ class Station:
             return Opened(parts, news=False) if parts else None
         changes = [*parts, *opened.changes, *self.heed(opened.records, now)]
         if opened.ack is not None and opened.keys is not None and not opened.old:
-            by = opened.keys.epoch
+            by = opened.keys.life
             changes += self.sender.take_blocks([opened.ack], by, now.mono_s)
         return replace(opened, changes=changes)
 
@@ -172,7 +191,7 @@ class Station:
         if changes is None:
             return Opened([], news=False)
         if not self.hearer.is_old(keys):
-            changes += self.sender.take_blocks(receipt.blocks, keys.epoch, now.mono_s)
+            changes += self.sender.take_blocks(receipt.blocks, keys.life, now.mono_s)
             changes += self._compare_clocks(receipt.time_s, now)
         return Opened(changes, news=True)
 
