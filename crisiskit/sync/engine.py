@@ -130,12 +130,14 @@ class Engine:
         resumed = self._resume(now, decodings)
         changes, touched = self._note(event, now, decodings)
         changes = [*jumped, *resumed, *changes]
-        if any(isinstance(change, Doubted | Answered | Requeued) for change in changes):
-            return Step(tuple(changes), restart=True)
         while self._alarms and self._alarms[0][0] <= now.mono_s:
             station = self._stations[heappop(self._alarms)[1]]
             station.wake_s = NEVER
             touched.add(station.pairing)
+        for pairing in sorted(touched):
+            changes += self._stations[pairing].sender.wonder(now.mono_s)
+        if any(isinstance(change, Doubted | Answered | Requeued) for change in changes):
+            return Step(tuple(changes), restart=True)
         transmits: list[Transmit] = []
         for pairing in sorted(touched):
             station = self._stations[pairing]

@@ -83,9 +83,11 @@ class Hearer:
                 due_s=0.0 if h.owed else None,
             )
         self._newest: list[Life] = list(self._heard)[-2:]
-        if self._newest:
+        stored = [heard for heard in self._heard.values() if heard.next_seq]
+        self._anchor = stored[-1] if stored else None
+        if self._anchor is not None:
             # The first thing said in a life shows what is held: a restored side tells on itself.
-            self._heard[self._newest[-1]].rides = True
+            self._anchor.rides = True
         self._assembly = Assembly(state.pairing)
         self._answers: dict[Life, AckBlock] = {}
         self._answers_due_s: float | None = None
@@ -393,9 +395,11 @@ class Hearer:
     def riding_block(self, now_s: float) -> tuple[AckBlock, Life] | None:
         """The ack block worth carrying along with data, if any; a long one goes alone.
 
-        Always of the newest life heard: that a restored side names an older one tells on it.
+        Of the newest life heard; at first of the newest of which something was stored when
+        this process began: that a restored side names an older one tells on it.
         """
-        heard = self._newest_heard()
+        first = self._anchor is not None and self._anchor.rides
+        heard = self._anchor if first else self._newest_heard()
         if heard is None or (heard.due_s is None and not heard.rides):
             return None
         block = self._block(heard)
@@ -422,6 +426,9 @@ class Hearer:
         lives: list[Life] = []
         newest = self._newest_heard()
         others = [h for h in self._heard.values() if h.due_s is not None and h is not newest]
+        anchor = self._anchor
+        if anchor is not None and anchor.rides and anchor is not newest:
+            others = [anchor, *(h for h in others if h is not anchor)]
         for heard in [*([newest] if newest else []), *others]:
             if self._joins(blocks, self._block(heard), room_bytes):
                 self._receipted(heard, now_s)

@@ -68,6 +68,7 @@ ENVELOPE_BYTES_MAX = 4096
 SALT_BYTES = 4
 NAME_EPOCH_AFTER = 2
 QUERY_SPARE_BYTES = 40
+WONDER_S = 7200.0
 
 
 @dataclass(slots=True)
@@ -108,6 +109,7 @@ class Sender:
         self._sign = sign
         self._last_life = state.last_life
         self._most_held = state.most_held
+        self.wonders_s: float | None = None
         self._query_due_s = 0.0
         self._queries = 0
         self.outbox = Outbox()
@@ -129,6 +131,11 @@ class Sender:
     def may_seal(self, precedence: Precedence) -> bool:
         """Whether the window has room for another envelope; FLASH needs none."""
         return precedence is Precedence.FLASH or self.outstanding.unanswered < WINDOW
+
+    def unconfirm(self) -> None:
+        """The far end has a new life: it may have been restored and know this one no more."""
+        if self._life is not None:
+            self._life.confirmed = False
 
     @property
     def confirmed(self) -> bool:
@@ -179,18 +186,18 @@ class Sender:
         return [*changes, sealed], one
 
     def seal_own(
-        self, kind: RecordKind, data: bytes, now: Now, precedence: Precedence, sign: bool
+        self, record: Record, ack: AckBlock | None, sign: bool, now_s: float
     ) -> tuple[list[Change], Outgoing]:
         """An envelope with one record of the station's own: a query or a checkpoint."""
         life, changes = self._living()
-        record = Record(kind, precedence, now.minute, data=data)
-        header = self._header(life, precedence)
-        content = fill([record], CONTENT_BYTES_MAX, life.base_minute if life.based else None, None)
+        header = self._header(life, record.precedence)
+        base = life.base_minute if life.based else None
+        content, _ = fill([record], CONTENT_BYTES_MAX, base, ack)
         if life.base_minute is None:
             life.base_minute = record.minute
-        life.linked = life.linked or kind is RecordKind.CHECKPOINT
+        life.linked = life.linked or record.kind is RecordKind.CHECKPOINT
         digests = [record_digest(self._own_fp, record)]
-        sealed, one = self._envelope(life, header, content[0], digests, sign, now.mono_s)
+        sealed, one = self._envelope(life, header, content, digests, sign, now_s)
         return [*changes, sealed], one
 
     def _header(self, life: _Life, precedence: Precedence) -> Header:
@@ -245,13 +252,13 @@ class Sender:
         """Whether an envelope with nothing but a signature should leave."""
         return self._life is not None and self._life.signing.overdue(free, now_s)
 
-    def seal_checkpoint(self, now: Now) -> tuple[list[Change], Outgoing]:
-        """An envelope that signs all before it, and names the life before this one."""
+    def checkpoint(self, now: Now) -> Record:
+        """The record of an envelope that only signs all before it; it names the life before."""
         life = self._life
         assert life is not None, "a checkpoint is due only in a life"
         link = None if life.linked else self._last_life
         data = encode_checkpoint(link) if link else b""
-        return self.seal_own(RecordKind.CHECKPOINT, data, now, Precedence.ROUTINE, sign=True)
+        return Record(RecordKind.CHECKPOINT, Precedence.ROUTINE, now.minute, data=data)
 
     def seal_receipt(self, receipt: Receipt) -> tuple[list[Change], bytes, Carries]:
         """A receipt as a frame, under a counter of its own."""
@@ -325,21 +332,42 @@ class Sender:
         ``by`` is the life in which the far end says so, the newest one heard of it. One of
         the blocks speaks of the newest life of ours that it knows.
         """
-        changes = self._compare(blocks, by)
+        changes = self._compare(blocks, by, now_s)
         for block in blocks:
             changes += self._take_block(block, by, now_s)
         return changes
 
-    def _compare(self, blocks: Sequence[AckBlock | PartRequest], by: Life) -> list[Change]:
-        """In a new life the far end holds less than in an earlier one: it was restored."""
+    def _compare(
+        self, blocks: Sequence[AckBlock | PartRequest], by: Life, now_s: float
+    ) -> list[Change]:
+        """Does the far end, in a new life, hold as much as it did in an earlier one?
+
+        If it says less it was restored. If it says nothing of that for long it is asked.
+        """
         if self._most_held is None or by == self._most_held[2]:
             return []
+        epoch, held, _ = self._most_held
         newest = self._newest
         said = [(_whole_epoch(b, newest), b.next) for b in blocks if isinstance(b, AckBlock)]
-        if max(said, default=(-1, 0)) >= self._most_held[:2]:
+        if max(said, default=(-1, 0)) < (epoch, held):
+            self._most_held = None
+            return [self._doubted(), Raised(self.pairing, Notice("peer_restored"))]
+        self.wonders_s = self.wonders_s or now_s + WONDER_S
+        about = [count for where, count in said if where == epoch]
+        if about and max(about) < held:
+            self._most_held = None
+            return [self._doubted(), Raised(self.pairing, Notice("peer_restored"))]
+        if about:
+            self._most_held, self.wonders_s = (epoch, held, by), None
+            return [Acknowledged(self.pairing, epoch, 0, (), by)]
+        return []
+
+    def wonder(self, now_s: float) -> list[Change]:
+        """The far end has a new life and never said what it holds: that is to be asked for."""
+        if self.wonders_s is None or self.wonders_s > now_s:
             return []
-        self._most_held = None
-        return [self._doubted(), Raised(self.pairing, Notice("peer_restored"))]
+        self.wonders_s = self._most_held = None
+        return [self._doubted()]
 
     @property
     def _newest(self) -> int:
@@ -407,8 +435,8 @@ class Sender:
         """When to ask (again) what the far end holds; None if nothing is in doubt."""
         return self._query_due_s if any(e.in_doubt for e in self._epochs.values()) else None
 
-    def seal_query(self, lane: Lane, now: Now) -> tuple[list[Change], Outgoing]:
-        """Ask what the far end holds of the newest epochs in doubt; asked again until answered."""
+    def query(self, lane: Lane, now: Now) -> Record:
+        """Asks what the far end holds of the newest epochs in doubt; again until answered."""
         doubtful = sorted((n for n, e in self._epochs.items() if e.in_doubt), reverse=True)
         room = max(1, (lane.traits.mtu_bytes - QUERY_SPARE_BYTES) // 4)
         asked = doubtful[: min(QUERY_EPOCHS_MAX, room)]
@@ -416,7 +444,7 @@ class Sender:
         wait = min(2 * lane.repeat_s() * 2**self._queries, REPEAT_MAX_S)
         self._query_due_s = now.mono_s + wait
         self._queries += 1
-        return self.seal_own(RecordKind.QUERY, data, now, Precedence.PRIORITY, sign=False)
+        return Record(RecordKind.QUERY, Precedence.PRIORITY, now.minute, data=data)
 
     def _settle(
         self, number: int, block: AckBlock, proved: bool, by: Life, now_s: float
@@ -424,7 +452,7 @@ class Sender:
         """HELD is what the digest proves; stored without proof is ARRIVED."""
         held, arrived = self.outstanding.settle(number, block, proved, now_s)
         if proved and (number, block.next) >= (self._most_held or (-1, 0))[:2]:
-            self._most_held = (number, block.next, by)
+            self._most_held, self.wonders_s = (number, block.next, by), None
         if not held and not arrived:
             return []
         return [

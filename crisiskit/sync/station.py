@@ -163,11 +163,16 @@ class Station:
         opened = self.hearer.envelope(header, frame, event.link, traits, now.mono_s)
         if opened is None:
             return Opened(parts, news=False) if parts else None
+        self._mind_new_life(opened.changes)
         changes = [*parts, *opened.changes, *self.heed(opened.records, now)]
         if opened.ack is not None and opened.keys is not None and not opened.old:
             by = opened.keys.life
             changes += self.sender.take_blocks([opened.ack], by, now.mono_s)
         return replace(opened, changes=changes)
+
+    def _mind_new_life(self, changes: Iterable[Change]) -> None:
+        if any(isinstance(change, EpochHeard) for change in changes):
+            self.sender.unconfirm()
 
     def heed(self, records: Iterable[Record], now: Now) -> list[Change]:
         """What records that came in say to this station itself."""
@@ -190,6 +195,7 @@ class Station:
         changes = self.hearer.heard_receipt(keys, header.counter)
         if changes is None:
             return Opened([], news=False)
+        self._mind_new_life(changes)
         if not self.hearer.is_old(keys):
             changes += self.sender.take_blocks(receipt.blocks, keys.life, now.mono_s)
             changes += self._compare_clocks(receipt.time_s, now)
