@@ -45,6 +45,7 @@ REPEAT_FREE_S = 2.0
 IMMEDIATE_DELAY_S = 60.0
 RIDER_BYTES_MAX = 24
 WIDE_AFTER = 100
+TELL_AGAIN_S = 600.0
 UNPROVED = b""
 
 
@@ -429,6 +430,8 @@ class Hearer:
         anchor = self._anchor
         if anchor is not None and anchor.rides and anchor is not newest:
             others = [anchor, *(h for h in others if h is not anchor)]
+        if newest is not None and others:
+            newest.wide = True
         for heard in [*([newest] if newest else []), *others]:
             if self._joins(blocks, self._block(heard), room_bytes):
                 self._receipted(heard, now_s)
@@ -490,7 +493,7 @@ class Hearer:
         wide = heard.rides or heard.wide or heard.keys.epoch <= self._highest() - WIDE_AFTER
         return ack_block(heard.keys.epoch, heard.next_seq, digest, above, wide)
 
-    def heard_receipt(self, keys: EpochKeys, counter: int) -> list[Change] | None:
+    def heard_receipt(self, keys: EpochKeys, counter: int, now_s: float) -> list[Change] | None:
         """Note the life a receipt came from; its epoch is confirmed when data next leaves.
 
         None for a receipt that is not newer than the last one of its life.
@@ -499,6 +502,11 @@ class Hearer:
         if counter <= heard.last_receipt:
             return None
         heard.last_receipt = counter
+        if self.is_old(keys):
+            # Sealed just now, in a life that should be over: it was restored, and is told so.
+            newest = self._heard[self._newest[-1]]
+            newest.wide = True
+            newest.due_s = max(now_s, newest.receipted_s + TELL_AGAIN_S)
         return changes
 
 

@@ -139,8 +139,7 @@ class Station:
         opened = self._take_in(header, event, traits, now)
         if opened is None or not self.announces.needed:
             return opened
-        new_life = any(isinstance(change, EpochHeard) for change in opened.changes)
-        if not new_life and not self.sender.confirmed:
+        if not self.sender.confirmed:
             return opened
         self.announces.needed = False
         return replace(opened, changes=[*opened.changes, Announced(self.pairing)])
@@ -192,7 +191,7 @@ class Station:
         receipt = decode_receipt(data)
         if isinstance(receipt, Rejected):
             return None
-        changes = self.hearer.heard_receipt(keys, header.counter)
+        changes = self.hearer.heard_receipt(keys, header.counter, now.mono_s)
         if changes is None:
             return Opened([], news=False)
         self._mind_new_life(changes)
