@@ -113,6 +113,9 @@ def run(plan: Plan, folder: Path) -> Tally:
     for _ in range(plan.injections):
         _at_random(world, span_s, lambda: _inject(checker))
     world.run(span_s)
+    for kit in world.kits:
+        # On a dear link nobody can reach a kit that never spoke.
+        checker.say(kit, f"{kit.name} closes its watch", Precedence.ROUTINE, world.center.name)
     if not world.settle(SETTLE_S, step_s=HOUR):
         raise BrokenPromiseError("something still waits after a month")
     world.run(world.now_s + 48 * HOUR)

@@ -162,7 +162,8 @@ class Departures:
         blocks, lives = station.hearer.due_blocks(now.mono_s, room)
         station.telling[lane.link, lane.peer] = lives
         receipt = Receipt(now.wall_ms // 1000 % 2**32, blocks)
-        changes, frame, carries = station.sender.seal_receipt(receipt)
+        changes, frame, carries = station.sender.seal_receipt(receipt, station.introduces)
+        station.introduces = False
         return changes, Transmit(lane.link, lane.peer, frame, carries)
 
     def ways(self, station: Station) -> list[Lane]:

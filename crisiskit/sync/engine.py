@@ -135,7 +135,8 @@ class Engine:
             station.wake_s = NEVER
             touched.add(station.pairing)
         for pairing in sorted(touched):
-            changes += self._stations[pairing].sender.wonder(now.mono_s)
+            station = self._stations[pairing]
+            changes += station.sender.wonder(station.hearer.newest_life, now.mono_s)
         if any(isinstance(change, Doubted | Answered | Requeued) for change in changes):
             return Step(tuple(changes), restart=True)
         transmits: list[Transmit] = []

@@ -412,6 +412,11 @@ class Hearer:
         self._receipted(heard, now_s)
         return block, heard.name
 
+    @property
+    def newest_life(self) -> Life | None:
+        """The newest life of the far end."""
+        return self._newest[-1] if self._newest else None
+
     def _newest_heard(self) -> Heard | None:
         return self._heard[self._newest[-1]] if self._newest else None
 

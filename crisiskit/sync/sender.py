@@ -260,17 +260,23 @@ class Sender:
         data = encode_checkpoint(link) if link else b""
         return Record(RecordKind.CHECKPOINT, Precedence.ROUTINE, now.minute, data=data)
 
-    def seal_receipt(self, receipt: Receipt) -> tuple[list[Change], bytes, Carries]:
-        """A receipt as a frame, under a counter of its own."""
+    def seal_receipt(
+        self, receipt: Receipt, introduce: bool
+    ) -> tuple[list[Change], bytes, Carries]:
+        """A receipt as a frame, under a counter of its own.
+
+        ``introduce``: name the life, for a far end that seems not to understand our receipts.
+        """
         life, changes = self._living()
+        short = life.confirmed and not introduce
         header = Header(
             FrameKind.RECEIPT,
             self._kit_number,
             self._direction,
             Precedence.ROUTINE,
             life.next_receipt,
-            None if life.confirmed else life.keys.epoch,
-            None if life.confirmed else life.keys.salt,
+            None if short else life.keys.epoch,
+            None if short else life.keys.salt,
         )
         life.next_receipt += 1
         frame = seal(life.keys, header, encode_receipt(receipt))
@@ -352,7 +358,6 @@ class Sender:
         if max(said, default=(-1, 0)) < (epoch, held):
             self._most_held = None
             return [self._doubted(), Raised(self.pairing, Notice("peer_restored"))]
-        self.wonders_s = self.wonders_s or now_s + WONDER_S
         about = [count for where, count in said if where == epoch]
         if about and max(about) < held:
             self._most_held = None
@@ -362,12 +367,19 @@ class Sender:
             return [Acknowledged(self.pairing, epoch, 0, (), by)]
         return []
 
-    def wonder(self, now_s: float) -> list[Change]:
-        """The far end has a new life and never said what it holds: that is to be asked for."""
-        if self.wonders_s is None or self.wonders_s > now_s:
-            return []
-        self.wonders_s = self._most_held = None
-        return [self._doubted()]
+    def wonder(self, speaker: Life | None, now_s: float) -> list[Change]:
+        """The far end speaks in a new life and never says what it holds: it must be asked.
+
+        ``speaker`` is the newest life heard of it.
+        """
+        if self._most_held is None or speaker is None or speaker == self._most_held[2]:
+            self.wonders_s = None
+        elif self.wonders_s is None:
+            self.wonders_s = now_s + WONDER_S
+        elif self.wonders_s <= now_s:
+            self.wonders_s = self._most_held = None
+            return [self._doubted()]
+        return []
 
     @property
     def _newest(self) -> int:

@@ -78,6 +78,7 @@ class Station:
         self.announces = Announcing(state.announce)
         self.paths = dict(state.paths)
         self.former: dict[str, str] = {}
+        self.introduces = False
         self.last_link = state.paths[-1][0] if state.paths else ""
         self.contact_s = -CONTACT_S
         self.wake_s = NEVER
@@ -163,6 +164,7 @@ class Station:
         if opened is None:
             return Opened(parts, news=False) if parts else None
         self._mind_new_life(opened.changes)
+        self.introduces = self.introduces or not opened.news
         changes = [*parts, *opened.changes, *self.heed(opened.records, now)]
         if opened.ack is not None and opened.keys is not None and not opened.old:
             by = opened.keys.life
