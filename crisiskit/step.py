@@ -109,7 +109,7 @@ class Acknowledged:
     """An authenticated ack block was taken in.
 
     Every envelope below ``held_below`` is HELD, those in ``arrived`` are ARRIVED. ``by`` is
-    the life in which the far end said so.
+    the life in which the far end said so; ``confirms`` if in it nothing held is in question.
     """
 
     pairing: int
@@ -117,6 +117,7 @@ class Acknowledged:
     held_below: int
     arrived: tuple[int, ...] = ()
     by: Life = (0, b"")
+    confirms: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,11 @@ def _acknowledged(db: sqlite3.Connection, c: Acknowledged, now: int) -> None:
         " WHERE pairing = ? AND epoch = ?",
         (c.held_below, *c.by, c.pairing, c.epoch),
     )
+    if c.confirms:
+        db.execute(
+            "UPDATE pairing SET confirmed_epoch = ?, confirmed_salt = ? WHERE id = ?",
+            (*c.by, c.pairing),
+        )
     db.executemany(
         "UPDATE envelope SET state = 'arrived' WHERE pairing = ? AND epoch = ? AND seq = ?"
         " AND held_at IS NULL",

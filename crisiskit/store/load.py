@@ -124,8 +124,10 @@ def _pairing(db: sqlite3.Connection, pairing: int) -> PairingState:
 
 def _most_held(db: sqlite3.Connection, pairing: int) -> tuple[int, int, Life] | None:
     row = db.execute(
-        "SELECT epoch, held_below, held_by, held_by_salt FROM sending_epoch WHERE pairing = ?"
-        " AND held_below > 0 ORDER BY epoch DESC LIMIT 1",
+        "SELECT s.epoch, s.held_below, s.held_by, s.held_by_salt FROM sending_epoch s"
+        " JOIN pairing p ON p.id = s.pairing WHERE p.id = ? AND s.held_below > 0"
+        " AND s.held_by = p.confirmed_epoch AND s.held_by_salt = p.confirmed_salt"
+        " ORDER BY s.epoch DESC LIMIT 1",
         (pairing,),
     ).fetchone()
     return None if row is None else (row[0], row[1], (row[2], row[3]))

@@ -30,6 +30,8 @@ CREATE TABLE pairing (
     keeps_root INTEGER NOT NULL,
     enrolled_at INTEGER NOT NULL,
     announce INTEGER NOT NULL DEFAULT 0,
+    confirmed_epoch INTEGER,
+    confirmed_salt BLOB,
     last_contact_at INTEGER,
     last_link TEXT NOT NULL DEFAULT ''
 ) STRICT;

@@ -463,8 +463,9 @@ class Sender:
     ) -> list[Change]:
         """HELD is what the digest proves; stored without proof is ARRIVED."""
         held, arrived = self.outstanding.settle(number, block, proved, now_s)
-        if proved and (number, block.next) >= (self._most_held or (-1, 0))[:2]:
-            self._most_held, self.wonders_s = (number, block.next, by), None
+        confirms = self._most_held is None or self._most_held[2] == by
+        if proved and confirms and (number, block.next) >= (self._most_held or (-1, 0))[:2]:
+            self._most_held = (number, block.next, by)
         if not held and not arrived:
             return []
         return [
@@ -474,6 +475,7 @@ class Sender:
                 block.next if proved else 0,
                 tuple(arrived),
                 by,
+                confirms,
             )
         ]
 
