@@ -57,7 +57,14 @@ class Delete:
     folder: bool
 
 
-Operation = Create | Write | Truncate | Sync | Delete
+@dataclass(frozen=True, slots=True)
+class FailedSync:
+    """A sync that failed: the system forgets what it should have written, but still shows it."""
+
+    path: str
+
+
+Operation = Create | Write | Truncate | Sync | Delete | FailedSync
 
 
 @dataclass(slots=True)
@@ -109,6 +116,8 @@ class Disk:
                 self._live[path].sync()
                 if folder:
                     self._sync_names()
+            case FailedSync(path):
+                self._live[path].pending.clear()
             case Write(path) | Truncate(path):
                 self._live[path].pending.append(operation)
 

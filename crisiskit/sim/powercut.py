@@ -84,24 +84,19 @@ def cut_story(seed: int, settings: Sequence[str], cuts: int = CUTS_A_STORY) -> T
     rng = Random(seed)
     tally = Tally()
     with scratch() as folder:
-        recording = record(_new(folder / "played"), seed, settings)
-        disk, done = recording.disk(), 0
-        for at in sorted(rng.choices(range(len(recording.operations) + 1), k=cuts)):
-            for operation in recording.operations[done:at]:
-                disk.play(operation)
-            done = at
-            tally.cuts += 1
-            harm = _cut(_new(folder / f"cut-{tally.cuts}"), disk, recording, at, rng)
-            if harm:
-                setattr(tally, harm, getattr(tally, harm) + 1)
-                where = f"{harm}: seed {seed}, settings {settings}, operation {at}"
-                tally.failures.append(where)
+        recording = record(folder, seed, settings)
+    disk, done = recording.disk(), 0
+    for at in sorted(rng.choices(range(len(recording.operations) + 1), k=cuts)):
+        for operation in recording.operations[done:at]:
+            disk.play(operation)
+        done = at
+        tally.cuts += 1
+        with scratch() as folder:
+            harm = _cut(folder, disk, recording, at, rng)
+        if harm:
+            setattr(tally, harm, getattr(tally, harm) + 1)
+            tally.failures.append(f"{harm}: seed {seed}, settings {settings}, operation {at}")
     return tally
-
-
-def _new(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
 
 
 def _cut(folder: Path, disk: Disk, recording: Recording, at: int, rng: Random) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from crisiskit.sim.disk import Create, Delete, Disk, Operation, Sync, Truncate, Write
+from crisiskit.sim.disk import Create, Delete, Disk, FailedSync, Operation, Sync, Truncate, Write
 
 
 def outcomes(disk: Disk, name: str = "f") -> set[bytes | None]:
@@ -34,6 +34,11 @@ def test_sectors_arrive_in_any_order_and_in_part() -> None:
 def test_a_truncate_may_be_undone_until_synced() -> None:
     assert outcomes(played(Truncate("f", 0), f=b"x")) == {b"x", b""}
     assert outcomes(played(Truncate("f", 0), Sync("f", False), f=b"x")) == {b""}
+
+
+def test_a_sync_that_failed_may_have_forgotten_for_good() -> None:
+    operations = (Write("f", 0, b"new"), FailedSync("f"), Sync("f", False))
+    assert outcomes(played(*operations, f=b"old")) == {b"old"}
 
 
 def test_a_name_is_certain_once_its_folder_was_synced() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from crisiskit.errors import StoreError
 from crisiskit.model import CENTER, Direction, Precedence, Record, RecordKind
-from crisiskit.sim.disk import Create, Delete, Operation, Sync, Truncate, Write
+from crisiskit.sim.disk import Create, Delete, FailedSync, Operation, Sync, Truncate, Write
 from crisiskit.sim.powercut import scratch
 from crisiskit.sim.vfs import half, watching
 from crisiskit.sim.witness import Recording, contents
@@ -88,7 +88,10 @@ LOOKED_AT = [0, 1, 5, 6, 8]
 
 
 class Fault:
-    """Lets the n-th operation of some kinds fail, and with ``lasting`` all after it."""
+    """Lets the n-th operation of some kinds fail, and with ``lasting`` all after it.
+
+    One failed sync alone is the harsher kind: what it should have written is forgotten.
+    """
 
     def __init__(self, nth: int, errors: dict[type, int], lasting: bool) -> None:
         self.errors, self.lasting, self.left = errors, lasting, nth
@@ -104,6 +107,8 @@ class Fault:
         if error and (self.left == -1 or (self.lasting and self.left < 0)):
             if isinstance(operation, Write):
                 self.recording.note(half(operation))
+            if isinstance(operation, Sync) and not self.lasting:
+                self.recording.note(FailedSync(operation.path))
             return error
         return self.recording.note(operation)
 
@@ -159,11 +164,10 @@ def test_each_call_is_done_or_says_not_whatever_operation_fails(
     states = told(base, folder)
     for nth in range(10_000):
         fault = Fault(nth, errors, lasting)
-        path = folder / f"{nth}.db"
-        path.write_bytes(base)
-        fault.recording.files[path.name] = base
-        with watching(fault):
-            story_under(fault, path, states)
+        fault.recording.files["store.db"] = base
+        with scratch() as place, watching(fault):
+            (place / "store.db").write_bytes(base)
+            story_under(fault, place / "store.db", states)
         if fault.left >= 0:
             break
     assert nth > 50, "each operation had its turn"
@@ -212,12 +216,11 @@ def after_a_cut(recording: Recording, done: int, path: Path) -> bytes:
     disk = recording.disk()
     for operation in recording.operations[:done]:
         disk.play(operation)
-    folder = path.with_name(f"{path.name}-cut")
-    folder.mkdir()
-    for name, data in disk.cut(Random(done)).items():
-        (folder / name).write_bytes(data)
-    with closing(opened(folder / path.name)) as store:
-        return rows(store)
+    with scratch() as folder:
+        for name, data in disk.cut(Random(done)).items():
+            (folder / name).write_bytes(data)
+        with closing(opened(folder / path.name)) as store:
+            return rows(store)
 
 
 def test_while_the_disk_fails_nothing_is_accepted_and_screens_still_read(
@@ -285,17 +288,16 @@ def test_a_power_cut_while_the_store_is_made_leaves_none_or_all_of_it(
         wanted = tables(store._db)
     assert any(isinstance(operation, Create) for operation in recording.operations)
     disk = recording.disk()
-    for at, operation in enumerate([*recording.operations, None]):
+    for operation in [*recording.operations, None]:
         for draw in range(3):
-            place = folder / f"{at}-{draw}"
-            place.mkdir()
-            for name, data in disk.cut(Random(draw)).items():
-                (place / name).write_bytes(data)
-            with closing(sqlite3.connect(place / "new.db")) as db:
-                assert tables(db) in ([], wanted)
-            with closing(opened(place / "new.db")) as store:
-                assert tables(store._db) == wanted
-                store.set_meta(role=b"kit")
+            with scratch() as place:
+                for name, data in disk.cut(Random(draw)).items():
+                    (place / name).write_bytes(data)
+                with closing(sqlite3.connect(place / "new.db")) as db:
+                    assert tables(db) in ([], wanted)
+                with closing(opened(place / "new.db")) as store:
+                    assert tables(store._db) == wanted
+                    store.set_meta(role=b"kit")
         if operation is not None:
             disk.play(operation)
 
