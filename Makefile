@@ -3,6 +3,8 @@
 PYTHON ?= python3
 SHARED ?= ../shared
 ARGS ?=
+CUTS ?= 20000
+ROUNDS ?= 1000
 BIN = .venv/bin
 LOCALE = crisiskit/locale
 # Measured beside crisiskit; nothing of ours needs them.
@@ -10,7 +12,7 @@ PEERS = rns==1.5.7 lxmf==1.2.1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo env env-dev test check lint types imports bench bench-peers pictures messages
-.PHONY: lock wheels deb deb-test clean
+.PHONY: power-cut kill lock wheels deb deb-test clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -39,6 +41,12 @@ types: env-dev ## static types
 
 imports: env-dev ## who may import whom
 	@$(BIN)/lint-imports --no-cache
+
+power-cut: env-dev ## cut the power under the store again and again (CUTS=20000)
+	@$(BIN)/python -m crisiskit.sim.powercut --cuts $(CUTS)
+
+kill: env-dev ## kill -9 running stations at random moments (ROUNDS=1000)
+	@KILL_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -n 0 --timeout=0 tests/world/test_kill.py
 
 bench: env-dev ## measure against the goals (ARGS=bytes, satellite, line, footprint)
 	@$(BIN)/python -m benchmarks --shared "$(SHARED)" $(ARGS)

@@ -197,6 +197,10 @@ ERRORS = {
         "The database {path} could not be read or written. Check the disk. Only what says KEPT "
         "is kept."
     ),
+    "store_unsure": N_(
+        "The disk failed while {path} was written: nobody knows whether this was kept. Check "
+        "the disk, then look in the list before you write it again."
+    ),
     "disk_full": N_(
         "The disk is full ({path}). Nothing new can be kept. Delete what you do not need, then "
         "try again."
