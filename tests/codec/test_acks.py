@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from statistics import mean
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crisiskit.codec.acks import (
+    MISSING_IN_RECEIPT_MAX,
     MISSING_MAX,
     NO_DIGEST,
     SPAN_MAX,
@@ -199,3 +201,23 @@ def test_a_request_for_parts_names_the_cut_and_costs_7_bytes() -> None:
 def test_a_block_that_contradicts_itself_is_an_error_of_the_caller(block: AckBlock) -> None:
     with pytest.raises(ValueError, match=r".+"):
         encode_block(block)
+
+
+def test_a_block_with_more_gaps_than_rice_can_count_is_written_as_runs() -> None:
+    missing = (5, *range(6, 546, 2))
+    block = AckBlock(1, 5, DIGEST, 545, missing)
+
+    assert len(missing) == 271
+    assert read(encode_block(block)) == block
+
+
+def test_a_receipt_that_names_millions_of_numbers_is_refused_in_little_memory() -> None:
+    wide = encode_block(AckBlock(1, 5, DIGEST, 1028, tuple(range(5, 1028))))
+    some = MISSING_IN_RECEIPT_MAX // 1023
+    assert isinstance(decode_receipt(bytes(4) + wide * some), Receipt)
+
+    tracemalloc.start()
+    assert decode_receipt(bytes(4) + wide * 1400) == Rejected(Reject.ACK)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
