@@ -9,6 +9,8 @@ from shutil import get_terminal_size
 
 import click
 
+from crisiskit.harmless import ended
+
 COLUMNS = 80
 
 
@@ -34,7 +36,7 @@ def fit(text: str, columns: int) -> str:
         if room < 0:
             break
         kept.append(character)
-    short = "".join(kept) + "…"
+    short = ended("".join(kept) + "…")
     return short + " " * (columns - cells(short))
 
 
