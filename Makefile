@@ -3,13 +3,17 @@
 PYTHON ?= python3
 SHARED ?= ../shared
 ARGS ?=
+MINUTES ?= 1
+FRAMES ?= 0
+ROUNDS ?= 0
+SEED ?=
 BIN = .venv/bin
 LOCALE = crisiskit/locale
 # Measured beside crisiskit; nothing of ours needs them.
 PEERS = rns==1.5.7 lxmf==1.2.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo env env-dev test check lint types imports bench bench-peers pictures messages
+.PHONY: help demo env env-dev test fuzz check lint types imports bench bench-peers pictures messages
 .PHONY: lock wheels deb deb-test clean
 
 help: ## list these commands
@@ -26,6 +30,10 @@ demo: env ## try it: a center, a kit and a played satellite modem on this machin
 
 test: env-dev ## run the tests (ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
+
+fuzz: env-dev ## throw hostile bytes at every door (MINUTES=10, or FRAMES=1000000; SEED= replays)
+	@$(BIN)/python -m crisiskit.sim.fuzz --minutes $(MINUTES) --frames $(FRAMES) \
+		--rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 check: lint types imports test ## everything that must pass before a change lands
 
