@@ -196,6 +196,7 @@ def test_a_request_for_parts_names_the_cut_and_costs_7_bytes() -> None:
         AckBlock(1, 5, DIGEST, 9, (6,)),
         AckBlock(1, 5, DIGEST, 9, (5, 9)),
         AckBlock(1, 0xFFFF, DIGEST, 0xFFFE),
+        AckBlock(1, 5, DIGEST, 548, tuple(range(5, 548, 2))),
     ],
 )
 def test_a_block_that_contradicts_itself_is_an_error_of_the_caller(block: AckBlock) -> None:

@@ -44,7 +44,7 @@ def decoders() -> tuple[Decoder, ...]:
         Decoder("references", (_references(),), decode_references, again=encode_references),
         Decoder("part", _parts(), _part, again=_part_again, canonical=True, seal=_sealed_part),
         Decoder("parts", (bytes([0, 1, 60, 1, 1, 60]), bytes([0, 3, 9] * 4)), _part_set),
-        Decoder("text", _texts(), _text, (MalformedError,)),
+        Decoder("text", _texts(), _text, (MalformedError,), again=_text_again),
         Decoder("form", _forms(), _form),
         Decoder("shown", (*_forms(), b"\0" + SIGNS.encode()), _shown),
     )
@@ -141,7 +141,8 @@ def _references() -> bytes:
 def _texts() -> tuple[bytes, ...]:
     """Codec 1, coded text."""
     words = "Pont coupé à Sada, 12 blessés. ".encode()
-    coded = [encode_text(words * count) for count in (1, 4, 40)]
+    texts = (words, words * 4, words * 40, words + b"?" * 40)
+    coded = [encode_text(text) for text in texts]
     return tuple(bytes([codec]) + stream for codec, stream in coded)
 
 
@@ -150,6 +151,11 @@ def _text(data: bytes) -> bytes:
     text = decode_text(codec, stream)
     assert len(text) <= max(TEXT_BYTES_MAX, len(stream)), f"{len(text)} bytes"
     return text
+
+
+def _text_again(value: bytes) -> bytes:
+    codec, stream = encode_text(value)
+    return bytes([codec]) + stream
 
 
 # -- forms -----------------------------------------------------------------------------------
