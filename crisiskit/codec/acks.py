@@ -22,6 +22,7 @@ NO_DIGEST = bytes(DIGEST_BYTES)
 SEQ_MAX = 0xFFFE
 SPAN_MAX = 1024
 MISSING_MAX = 255
+MISSING_IN_RECEIPT_MAX = 65_536
 PARTS_MAX = 64
 SALT_BYTES = 2
 _PART_MARK = 0xFFFF
@@ -154,10 +155,14 @@ def decode_receipt(data: bytes) -> Receipt | Rejected:
     """The way back from :func:`encode_receipt`."""
     reader = Reader(data, Reject.ACK)
     blocks: list[AckBlock | PartRequest] = []
+    missing = 0
     try:
         time_s = reader.uint(4)
         while not reader.done:
             blocks.append(read_block(reader))
+            missing += len(blocks[-1].missing)
+            if missing > MISSING_IN_RECEIPT_MAX:
+                raise MalformedError(Reject.ACK)
     except MalformedError as bad:
         return Rejected(bad.code)
     return Receipt(time_s, tuple(blocks))
@@ -173,6 +178,9 @@ def _encode_missing(block: AckBlock) -> bytes:
     ways = [(k, len(missing), _rice(missing, seen, k)) for k in range(_RICE_MAX + 1)]
     runs = _runs(missing, seen)
     ways.append((_RUNS, len(runs) // 2, _exp_golomb(runs)))
+    ways = [way for way in ways if way[1] <= _LONG + 0xFF]
+    if not ways:
+        raise ValueError("more gaps than a block can name")
     method, count, bits = min(ways, key=lambda way: (len(way[2]) + (way[1] >= _LONG), way[0]))
     if count < _LONG:
         return bytes([method << 4 | count]) + bits

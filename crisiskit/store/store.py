@@ -283,7 +283,7 @@ class Store:
         Every pairing goes to an epoch above ``floor``, the highest ever opened, and by a
         random step more. What the far ends hold is to be asked for, and they are to be told.
         """
-        with explained(self.path), transaction(self._db) as db:
+        with self._writer.transaction() as db:
             rows = db.execute("SELECT id, send_epoch, send_chain, keeps_root FROM pairing")
             for pairing, epoch, chain, keeps_root in rows.fetchall():
                 sends = Direction.DOWN if keeps_root else Direction.UP

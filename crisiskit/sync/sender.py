@@ -321,7 +321,7 @@ class Sender:
         frame = one.frame if short else with_epoch(one.frame, one.epoch, epoch.salt)
         if len(frame) <= lane.traits.mtu_bytes:
             return frame, Carries(self.pairing, one.epoch, one.seq)
-        if one.cut_at == 0 or one.cut_at > lane.traits.mtu_bytes or one.cut_short != short:
+        if one.cut_at == 0 or one.cut_at > lane.traits.mtu_bytes or (one.cut_short and not short):
             one.cut_at, one.cut_short = lane.traits.mtu_bytes, short
             one.parts = tuple(cut(frame, _header(frame), one.cut_at, epoch.part_key))
             one.parts_left = []

@@ -64,7 +64,6 @@ CAME = Arrived(
     b"salt",
     0,
     b"frame" * 20,
-    b"content",
     bytes(32),
     "sat",
     (Record(RecordKind.TEXT, Precedence.PRIORITY, 29_000_000, "come home"),),
@@ -75,7 +74,7 @@ CALLS: list[Callable[[Store], object]] = [
     keeping("one", "two", "x" * 5000),
     applying(
         EpochOpened(1, 0, b"salt", bytes(16), bytes(32)),
-        Sealed(1, 0, 0, b"frame" * 20, Precedence.ROUTINE, bytes(32), (1, 2)),
+        Sealed(1, 0, 0, b"frame" * 20, Precedence.ROUTINE, bytes(32), bytes(32), (1, 2)),
     ),
     applying(Sent(1, 0, 0, "sat", 100, 2, True), Spent("sat", 100, 2, 2000)),
     applying(HEARD, CAME, Advanced(1, 0, b"salt", 1, bytes(32), 0), Contact(1, "sat", "")),
@@ -127,7 +126,7 @@ def base(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, folder
     with closing(opened(folder / "base.db")) as store:
         store.set_meta(role=b"kit", name=b"kit-1", own_fp=FP)
         store.add_pairing(
-            NewPairing(1, CENTER, FP, bytes(32), bytes(16), bytes(32), bytes(32), keeps_root=False)
+            NewPairing(1, CENTER, FP, bytes(32), bytes(16), bytes(32), bytes(32), bytes(32), False)
         )
         assert store._db.execute("PRAGMA journal_mode").fetchone()[0] == request.param.lower()
     return (folder / "base.db").read_bytes()
