@@ -157,7 +157,7 @@ class Requeued:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """The far end knows that this side was restored."""
+    """An envelope tells the far end that this side was restored."""
 
     pairing: int
 

@@ -6,8 +6,8 @@ FLASH and IMMEDIATE, then receipts, then the rest; what nobody waits for comes l
 from __future__ import annotations
 
 from crisiskit.codec.acks import Receipt
-from crisiskit.model import Notice, Precedence, Record
-from crisiskit.step import Change, Now, Receipted, Transmit
+from crisiskit.model import Notice, Precedence, Record, RecordKind
+from crisiskit.step import Announced, Change, Now, Receipted, Transmit
 from crisiskit.sync.lanes import Lane, choose
 from crisiskit.sync.outstanding import Outgoing
 from crisiskit.sync.station import NEVER, Station
@@ -53,6 +53,7 @@ class Departures:
         return (
             self._next_data(station, lanes, now, urgent=True)
             or self._next_receipt(station, lanes, now)
+            or self._next_announcement(station, lanes, now)
             or self._next_query(station, lanes, now)
             or self._next_data(station, lanes, now, urgent=False)
             or self._next_checkpoint(station, lanes, now)
@@ -105,6 +106,20 @@ class Departures:
             return None
         return self._receipt(station, lane, now)
 
+    def _next_announcement(
+        self, station: Station, lanes: list[Lane], now: Now
+    ) -> tuple[list[Change], Transmit] | None:
+        """Tell, and repeat until it is held, that this side was restored: a query for nothing."""
+        if not station.announces or station.sender.used_up:
+            return None
+        lane = choose(lanes, Precedence.PRIORITY, now.mono_s, {})
+        if lane is None:
+            return None
+        station.announces = False
+        record = Record(RecordKind.QUERY, Precedence.PRIORITY, now.minute)
+        changes, transmit = self._own(station, record, lane, now, sign=False)
+        return [*changes, Announced(station.pairing)], transmit
+
     def _next_query(
         self, station: Station, lanes: list[Lane], now: Now
     ) -> tuple[list[Change], Transmit] | None:
@@ -142,13 +157,7 @@ class Departures:
     def _next_hello(
         self, station: Station, lanes: list[Lane], now: Now
     ) -> tuple[list[Change], Transmit] | None:
-        """Show a way that the center may not know, where nothing else does; or a restored side."""
-        announces = station.announces
-        if announces.needed and announces.due_s <= now.mono_s and not station.sender.used_up:
-            lane = choose(lanes, Precedence.PRIORITY, now.mono_s, {})
-            if lane is not None:
-                announces.said(now.mono_s)
-                return self._receipt(station, lane, now)
+        """Show a way that the center may not know, where nothing else does."""
         for lane in lanes:
             hello = station.hellos.get(lane.link)
             if hello is None or hello.due_s > now.mono_s or lane.busy or station.sender.used_up:
@@ -188,8 +197,6 @@ class Departures:
             for due in (station.sender.outstanding.next_due_s(), station.hearer.next_due_s()):
                 times += [due] if due is not None and due > now.mono_s else []
         times += [h.due_s for h in station.hellos.values() if h.due_s > now.mono_s]
-        if station.announces.needed and station.announces.due_s > now.mono_s:
-            times.append(station.announces.due_s)
         if station.sender.wonders_s is not None:
             times.append(station.sender.wonders_s)
         query_s = station.sender.query_due_s()

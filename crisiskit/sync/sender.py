@@ -358,17 +358,20 @@ class Sender:
         newest = self._newest
         said = [(_whole_epoch(b, newest), b.next) for b in blocks if isinstance(b, AckBlock)]
         if max(said, default=(-1, 0)) < (epoch, held):
-            self._most_held = None
-            return [self._doubted(), Raised(self.pairing, Notice("peer_restored"))]
+            return self.peer_restored()
         about = [count for where, count in said if where == epoch]
         if about and max(about) < held:
-            self._most_held = None
-            return [self._doubted(), Raised(self.pairing, Notice("peer_restored"))]
+            return self.peer_restored()
         if about:
             self.outstanding.forget_arrived()
             self._most_held, self.wonders_s = (epoch, held, by), None
             return [Acknowledged(self.pairing, epoch, 0, (), by)]
         return []
+
+    def peer_restored(self) -> list[Change]:
+        """The far end holds less than it did: everything kept here is to be asked for."""
+        self._most_held = None
+        return [self._doubted(), Raised(self.pairing, Notice("peer_restored"))]
 
     def wonder(self, speaker: Life | None, now_s: float) -> list[Change]:
         """The far end speaks in a new life and never says what it holds: it must be asked.

@@ -14,7 +14,6 @@ from crisiskit.crypto.keys import Entropy
 from crisiskit.crypto.statement import Sign
 from crisiskit.model import Notice, Record, RecordKind
 from crisiskit.step import (
-    Announced,
     Change,
     ClockAgreed,
     EpochHeard,
@@ -33,8 +32,6 @@ from transports.link import Traits
 
 CLOCK_DOUBT_S = 600
 HELLO_AGAIN_S = 60.0
-ANNOUNCE_AGAIN_S = 24 * 3600.0
-ANNOUNCES_MOST = 7
 HELLOS_MOST = 5
 CONTACT_S = 10.0
 NEVER = float("inf")
@@ -51,20 +48,6 @@ class Hello:
     tries: int = 0
 
 
-@dataclass(slots=True)
-class Announcing:
-    """A side that was restored shows its new life, until the far end has answered to it."""
-
-    needed: bool
-    due_s: float = 0.0
-    times: int = 0
-
-    def said(self, now_s: float) -> None:
-        """It leaves now, and again tomorrow; a week is enough in one process life."""
-        self.due_s = now_s + ANNOUNCE_AGAIN_S if self.times < ANNOUNCES_MOST else NEVER
-        self.times += 1
-
-
 class Station:
     """One pairing at work: what goes out, what comes in, and the ways to the far end."""
 
@@ -75,7 +58,7 @@ class Station:
         self.keeps_root = state.keeps_root
         self.sender = Sender(state, entropy, sign)
         self.hearer = Hearer(state, archive)
-        self.announces = Announcing(state.announce)
+        self.announces = state.announce
         self.paths = dict(state.paths)
         self.former: dict[str, str] = {}
         self.introduces = False
@@ -137,17 +120,6 @@ class Station:
         self, header: Header, event: FrameReceived, traits: Traits, now: Now
     ) -> Opened | None:
         """A frame with the address of this station; None if it is not authentic."""
-        opened = self._take_in(header, event, traits, now)
-        if opened is None or not self.announces.needed:
-            return opened
-        if not self.sender.confirmed:
-            return opened
-        self.announces.needed = False
-        return replace(opened, changes=[*opened.changes, Announced(self.pairing)])
-
-    def _take_in(
-        self, header: Header, event: FrameReceived, traits: Traits, now: Now
-    ) -> Opened | None:
         frame = event.frame
         parts: list[Change] = []
         if header.kind is FrameKind.RECEIPT:
@@ -179,7 +151,9 @@ class Station:
         """What records that came in say to this station itself."""
         changes: list[Change] = []
         for record in records:
-            if record.kind is RecordKind.QUERY:
+            if record.kind is RecordKind.QUERY and not record.data:
+                changes += self.sender.peer_restored()
+            elif record.kind is RecordKind.QUERY:
                 self.hearer.asked(decode_query(record.data), now.mono_s)
             elif record.kind is RecordKind.READ:
                 changes += self._read_there(record)
