@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from crisiskit.errors import CrisiskitError
 
@@ -17,12 +20,19 @@ _WAITLESS = getattr(os, "O_NONBLOCK", 0) | _BINARY
 
 def write_whole(path: Path, data: bytes, mode: int = OPEN) -> None:
     """Write ``data`` so that after a power cut the old file is there or the new one, complete."""
+    with whole(path, mode) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole(path: Path, mode: int = OPEN) -> Iterator[BinaryIO]:
+    """``write_whole`` piece by piece: the file takes its place when the block ends well."""
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)

@@ -254,6 +254,29 @@ ERRORS = {
         "This key belongs to a kit that is known already. A kit must never be copied: make a "
         "new installation on this machine."
     ),
+    # proofs
+    "proof_wrong_file": N_("{path} is no proof. Take the file that “crisiskit log” made."),
+    "proof_damaged": N_(
+        "The proof {path} is damaged or incomplete ({why}). It proves nothing; fetch it again."
+    ),
+    "proof_author": N_(
+        "{path} proves nothing: its key is not that of the station it names. Do not rely on it."
+    ),
+    "proof_start": N_(
+        "{path} proves nothing: the log it is from does not begin as it must. Do not rely on it."
+    ),
+    "proof_signature": N_(
+        "{path} proves nothing: the signature does not fit, so the message or something before "
+        "it was altered. Do not rely on it; ask for the proof again."
+    ),
+    "proof_key_unknown": N_(
+        "{path} was not altered, but who wrote it is not known: its key {fingerprint} is none "
+        "that you trust. Name the file of the author’s public key with --key."
+    ),
+    "keys_wrong_file": N_(
+        "This file has no public keys. Take the center file, the request of the kit, or a text "
+        "with a key as 64 digits and a name on each line."
+    ),
     # files
     "file_missing": N_("The file {path} does not exist. Check its name and folder."),
     "file_exists": N_("The file {path} exists already. Choose another name, or move it away."),
@@ -263,6 +286,9 @@ ERRORS = {
     "file_denied": N_(
         "You have no right to use the file {path}. Choose another place, or ask whoever looks "
         "after this machine."
+    ),
+    "file_unwritable": N_(
+        "The file {path} cannot be written: {detail}. Check its folder, or choose another place."
     ),
     "file_unreadable": N_("The file {path} cannot be read: {detail}. Check it or copy it again."),
     # messages and stations

@@ -22,16 +22,16 @@ _MINUTE_MS = 60_000
 
 def message_json(message: Message) -> dict[str, object]:
     """All that scripts may know of a message, ready for ``json.dumps``."""
-    schema = _schema(message)
+    body = body_json(message.kind, message.data, message.text, message.written_at)
     return {
         "id": message.id,
         "number": message.number,
         "author": message.author,
         "to": message.to,
-        "kind": _kind(message, schema),
+        "kind": body["kind"],
         "precedence": message.precedence.name.lower(),
-        "text": _words(message),
-        "fields": _fields(message, schema),
+        "text": body["text"],
+        "fields": body["fields"],
         "written_at": iso(message.written_at),
         "received_at": iso(message.received_at),
         "state": message.state.value,
@@ -41,6 +41,16 @@ def message_json(message: Message) -> dict[str, object]:
         "credits": message.credits,
         "signed": message.signed,
         "exercise": message.exercise,
+    }
+
+
+def body_json(kind: RecordKind, data: bytes, text: str, written_at: int) -> dict[str, object]:
+    """What the body of a record says: ``kind``, ``text`` and ``fields``."""
+    schema = _schema(kind, data)
+    return {
+        "kind": _kind(kind, data, schema),
+        "text": _words(kind, text),
+        "fields": _fields(schema, data, text, written_at),
     }
 
 
@@ -55,41 +65,43 @@ def iso(at_ms: int | None) -> str | None:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _kind(message: Message, schema: Schema | None) -> str:
-    if message.kind is not RecordKind.FORM:
-        return message.kind.name.lower()
-    return schema.name if schema else f"form-{message.form or 0}"
+def _kind(kind: RecordKind, data: bytes, schema: Schema | None) -> str:
+    if kind is not RecordKind.FORM:
+        return kind.name.lower()
+    return schema.name if schema else f"form-{data[0] if data else 0}"
 
 
-def _words(message: Message) -> str:
+def _words(kind: RecordKind, text: str) -> str:
     """The text; of a form its words, one a line, readable without its schema."""
-    if message.kind is not RecordKind.FORM:
-        return message.text
+    if kind is not RecordKind.FORM:
+        return text
     from crisiskit.codec.forms import split_words
 
-    return "\n".join(word for word in split_words(message.text) if word)
+    return "\n".join(word for word in split_words(text) if word)
 
 
-def _schema(message: Message) -> Schema | None:
-    if message.kind is not RecordKind.FORM or not message.data:
+def _schema(kind: RecordKind, data: bytes) -> Schema | None:
+    if kind is not RecordKind.FORM or not data:
         return None
     from crisiskit.forms.catalog import by_id
 
-    return by_id(message.data[0])
+    return by_id(data[0])
 
 
-def _fields(message: Message, schema: Schema | None) -> dict[str, object] | None:
+def _fields(
+    schema: Schema | None, data: bytes, text: str, written_at: int
+) -> dict[str, object] | None:
     if schema is None:
         return None
     from crisiskit.codec.forms import unpack
     from crisiskit.codec.reject import Rejected
 
-    filled = unpack(schema, message.data, message.text)
+    filled = unpack(schema, data, text)
     if isinstance(filled, Rejected):
         return None
     known = {field.name: field for field in schema.fields}
     values = filled.values.items()
-    return {name: _field(known[name], value, message.written_at) for name, value in values}
+    return {name: _field(known[name], value, written_at) for name, value in values}
 
 
 def _field(field: AnyField, value: Value, written_at: int) -> object:

@@ -176,6 +176,14 @@ def _local_clock(minute: int) -> str:
 # -- words and figures -----------------------------------------------------------------------
 
 
+def local_time(at_ms: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """The reader's date and time, or a question mark for years that no calendar here has."""
+    try:
+        return time.strftime(form, time.localtime(at_ms / 1000))
+    except (OverflowError, ValueError, OSError):
+        return "?"
+
+
 def state_word(state: State, lang: str | None = None) -> str:
     """KEPT, SENT, HELD ...: one word for each state, in capitals."""
     return speak(lang)(STATE_WORDS[state])

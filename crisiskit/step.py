@@ -14,6 +14,8 @@ from crisiskit.codec.content import Coded
 from crisiskit.model import Direction, Notice, Precedence, Record, Reference
 
 HEARD_EPOCHS_KEPT = 1024
+Life = tuple[int, bytes]
+"""One run of a sender: its epoch and its salt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +109,15 @@ class Acknowledged:
     """An authenticated ack block was taken in.
 
     Every envelope below ``held_below`` is HELD, those in ``arrived`` are ARRIVED. ``by`` is
-    the epoch in which the far end said so.
+    the life in which the far end said so; ``confirms`` if in it nothing held is in question.
     """
 
     pairing: int
     epoch: int
     held_below: int
     arrived: tuple[int, ...] = ()
-    by: int = 0
+    by: Life = (0, b"")
+    confirms: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ class Answered:
     held_below: int
     arrived: tuple[int, ...] = ()
     proved: bool = True
-    by: int = 0
+    by: Life = (0, b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,7 +446,7 @@ class PairingState:
     ``heard_chain`` that of ``heard_chain_epoch``; ``secrets`` are kept epoch secrets.
     ``peer_public`` verifies what the far end signs. ``last_life`` is how the newest life of
     ours ended. ``most_held`` is the newest epoch of ours of which the far end held anything,
-    how many, and the epoch in which it said so. ``announce``: this side was restored, the
+    how many, and the life in which it said so. ``announce``: this side was restored, the
     far end may not know it yet.
     """
 
@@ -467,7 +470,7 @@ class PairingState:
     parts: tuple[PartArrived, ...] = ()
     paths: tuple[tuple[str, str], ...] = ()
     last_life: Checkpoint | None = None
-    most_held: tuple[int, int, int] | None = None
+    most_held: tuple[int, int, Life] | None = None
     announce: bool = False
 
 

@@ -64,6 +64,15 @@ kit = LazyGroup(
         "activate": "crisiskit.cli.enrolment:kit_activate",
     },
 )
+log = LazyGroup(
+    "log",
+    _("Hand the log to others, and check proofs out of it."),
+    "crisiskit log export --format csv -o log.csv",
+    {
+        "export": "crisiskit.cli.log:export",
+        "verify": "crisiskit.cli.verify:verify",
+    },
+)
 simulate = LazyGroup(
     "simulate",
     _("Play a satellite modem or gateway, faults included."),
@@ -86,6 +95,7 @@ cli = LazyGroup(
         "show": "crisiskit.cli.messages:show",
         "read": "crisiskit.cli.messages:read",
         "cancel": "crisiskit.cli.messages:cancel",
+        "log": "crisiskit.cli.main:log",
         "field": "crisiskit.cli.screens:field",
         "desk": "crisiskit.cli.screens:desk",
         "agent": "crisiskit.cli.running:agent",

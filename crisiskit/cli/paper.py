@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import click
 
-from crisiskit.cli.columns import fit, width_here
+from crisiskit.cli.columns import width_here
 from crisiskit.i18n import _, ngettext
 from crisiskit.model import Message
-from crisiskit.render import body_lines, one_line, precedence_word, size_text, state_word
+from crisiskit.render import (
+    body_lines,
+    local_time,
+    one_line,
+    precedence_word,
+    size_text,
+    state_word,
+)
+from crisiskit.widths import fit
 
 ID, WHEN, STATE, PRECEDENCE, WHO = 9, 11, 9, 9, 12
 _BEFORE_TEXT = ID + WHEN + STATE + PRECEDENCE + WHO + 5
@@ -75,14 +82,6 @@ def print_whole(found: Sequence[Message]) -> None:
     minute = first.written_at // 60_000
     for line in body_lines(first.kind, first.data, first.text, minute=minute):
         click.echo(line)
-
-
-def local_time(at_ms: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """The reader's date and time, or a question mark for years that no calendar here has."""
-    try:
-        return time.strftime(form, time.localtime(at_ms / 1000))
-    except (OverflowError, ValueError, OSError):
-        return "?"
 
 
 def _when(message: Message) -> int:

@@ -143,13 +143,7 @@ def make_request(
 
 def read_request(data: bytes, center: CenterIdentity) -> Request:
     """The kit that asks. Raises TrustError ``enrol_...``."""
-    reader, signature = _opened(data, _REQUEST)
-    try:
-        network, public = reader.take(FINGERPRINT_BYTES), reader.take(PUBLIC_BYTES)
-        sealed, name = reader.take(SEALED_SECRET_BYTES), _read_name(reader)
-    except MalformedError:
-        raise TrustError("enrol_damaged") from None
-    _verify(data, signature, public)
+    network, public, sealed, name = _read_asker(data)
     if network != center.network_id:
         raise TrustError("enrol_wrong_network")
     info = _info(network, kit_fingerprint(public))
@@ -160,6 +154,26 @@ def read_request(data: bytes, center: CenterIdentity) -> Request:
     if len(secret) != SECRET_BYTES:
         raise TrustError("enrol_damaged")
     return Request(name, public, secret, hashlib.sha256(data).digest())
+
+
+def request_key(data: bytes) -> tuple[bytes, str]:
+    """The public key in a request and the name its holder gave. Anybody can read these two.
+
+    Raises TrustError ``enrol_...``.
+    """
+    _network, public, _sealed, name = _read_asker(data)
+    return public, name
+
+
+def _read_asker(data: bytes) -> tuple[bytes, bytes, bytes, str]:
+    reader, signature = _opened(data, _REQUEST)
+    try:
+        network, public = reader.take(FINGERPRINT_BYTES), reader.take(PUBLIC_BYTES)
+        sealed, name = reader.take(SEALED_SECRET_BYTES), _read_name(reader)
+    except MalformedError:
+        raise TrustError("enrol_damaged") from None
+    _verify(data, signature, public)
+    return network, public, sealed, name
 
 
 def comparison_code(request: bytes) -> str:

@@ -39,6 +39,11 @@ class EpochKeys:
     ack: bytes = field(repr=False)
     part: bytes = field(repr=False)
 
+    @property
+    def life(self) -> tuple[int, bytes]:
+        """Epoch and salt: the name of the life."""
+        return self.epoch, self.salt
+
 
 @dataclass(frozen=True, slots=True)
 class EpochSecret:

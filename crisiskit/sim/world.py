@@ -13,11 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 from crisiskit.crypto.identity import KitIdentity
 from crisiskit.crypto.keys import root_key
 from crisiskit.model import CENTER, Direction, Precedence, RecordKind
-from crisiskit.step import EpochOpened, Now, Step, Transmit
+from crisiskit.step import Change, EpochOpened, Now, Step, Transmit
 from crisiskit.store.store import Draft, NewPairing, Store
 from crisiskit.store.views import Views
 from crisiskit.sync.engine import Engine
@@ -77,6 +78,16 @@ class Station:
     known: set[int] = field(default_factory=set)
 
 
+class Observer(Protocol):
+    """Somebody who watches a world and may stop it by raising."""
+
+    def committed(self, station: Station, changes: Sequence[Change]) -> None:
+        """A station has committed these changes."""
+
+    def leaves(self, station: Station, transmit: Transmit) -> None:
+        """A station gives a frame to a link."""
+
+
 class World:
     """See the module. Give it a folder for its databases, carriers, and a seed."""
 
@@ -87,6 +98,7 @@ class World:
         self.now_s = 0.0
         self.carriers = {carrier.name: carrier for carrier in carriers}
         self.frames: list[tuple[float, str, str, bytes]] = []
+        self.observer: Observer | None = None
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
         self.center = self._station(folder, CENTER, is_center=True)
@@ -241,14 +253,20 @@ class World:
         """What a backup of the station's store would hold now."""
         return station.store.path.read_bytes()
 
-    def restore(self, station: Station, backup: bytes, for_s: float = 60.0) -> None:
-        """Power is cut, and the station comes back with an old store; only its floor is new."""
+    def restore(
+        self, station: Station, backup: bytes, for_s: float = 60.0, knows: bool = True
+    ) -> None:
+        """Power is cut, and the station comes back with an old store; only its floor is new.
+
+        ``knows`` is false where the whole machine was set back, so that nothing tells it so.
+        """
         self.crash(station, for_s)
         path = station.store.path
         station.store.close()
         path.write_bytes(backup)
         station.store = Store(path, lambda: self._wall(station))
-        station.store.resume_restored(station.floor, self.rng.randbytes)
+        if knows:
+            station.store.resume_restored(station.floor, self.rng.randbytes)
 
     def _disconnect(self, kit: Station, name: str, for_s: float) -> None:
         """A connection ends with the process at its other end, and is made anew later."""
@@ -270,6 +288,8 @@ class World:
             station.store.apply(step.changes)
             opened = [c.epoch for c in step.changes if isinstance(c, EpochOpened)]
             station.floor = max([station.floor, *opened])
+            if self.observer is not None:
+                self.observer.committed(station, step.changes)
         if step.restart:
             self.start(station)
             return
@@ -309,6 +329,8 @@ class World:
         traits = carrier.down if station.is_center else carrier.up
         assert len(transmit.frame) <= traits.mtu_bytes, "a frame larger than its link"
         self.frames.append((self.now_s, station.name, transmit.link, transmit.frame))
+        if self.observer is not None:
+            self.observer.leaves(station, transmit)
         life = station.life
         done = self.now_s + len(transmit.frame) / traits.rate_bytes_s
         if carrier.out(self.now_s):
@@ -325,6 +347,9 @@ class World:
             station.up.discard(name)
             self.tell(station, LinkDown(name))
             self._link_up(station, name)
+            if station.is_center and not self.carriers[name].down.lasting_peers:
+                for kit in self.kits:
+                    self._disconnect(kit, name, for_s=0.0)
 
     def _fly(self, station: Station, transmit: Transmit, carrier: Carrier, done: float) -> None:
         copies = 1 + (self.rng.random() < carrier.repeat)
@@ -332,6 +357,8 @@ class World:
             if self.rng.random() < carrier.loss:
                 continue
             target = self._far_end(station, transmit)
+            if target is None:
+                continue
             peer = "" if station.is_center else station.name
             event = FrameReceived(transmit.link, peer, transmit.frame)
             self.at(done + self.rng.uniform(*carrier.delay_s), self._landing(target, event))
@@ -339,10 +366,11 @@ class World:
     def _landing(self, target: Station, event: FrameReceived) -> Callable[[], None]:
         return lambda: self.tell(target, event)
 
-    def _far_end(self, station: Station, transmit: Transmit) -> Station:
+    def _far_end(self, station: Station, transmit: Transmit) -> Station | None:
+        """Who gets a frame; None for a stranger who pretended to be a kit."""
         if not station.is_center:
             return self.center
-        return next(kit for kit in self.kits if kit.name == transmit.peer)
+        return next((kit for kit in self.kits if kit.name == transmit.peer), None)
 
 
 def _fp(name: str) -> bytes:

@@ -149,10 +149,15 @@ def _acknowledged(db: sqlite3.Connection, c: Acknowledged, now: int) -> None:
         (now, *below),
     )
     db.execute(
-        "UPDATE sending_epoch SET held_below = max(held_below, ?), held_by = max(held_by, ?)"
+        "UPDATE sending_epoch SET held_below = max(held_below, ?), held_by = ?, held_by_salt = ?"
         " WHERE pairing = ? AND epoch = ?",
-        (c.held_below, c.by, c.pairing, c.epoch),
+        (c.held_below, *c.by, c.pairing, c.epoch),
     )
+    if c.confirms:
+        db.execute(
+            "UPDATE pairing SET confirmed_epoch = ?, confirmed_salt = ? WHERE id = ?",
+            (*c.by, c.pairing),
+        )
     db.executemany(
         "UPDATE envelope SET state = 'arrived' WHERE pairing = ? AND epoch = ? AND seq = ?"
         " AND held_at IS NULL",
@@ -186,8 +191,8 @@ def _answered(db: sqlite3.Connection, c: Answered, now: int) -> None:
     """What is not there any more is repeated; people go on seeing what they saw."""
     key = (c.pairing, c.epoch)
     db.execute(
-        "UPDATE sending_epoch SET in_doubt = 0, held_by = ? WHERE pairing = ? AND epoch = ?",
-        (c.by, *key),
+        "UPDATE sending_epoch SET in_doubt = 0 WHERE pairing = ? AND epoch = ?",
+        key,
     )
     db.execute(
         "UPDATE envelope SET state = 'sent', held_at = NULL"

@@ -30,6 +30,8 @@ CREATE TABLE pairing (
     keeps_root INTEGER NOT NULL,
     enrolled_at INTEGER NOT NULL,
     announce INTEGER NOT NULL DEFAULT 0,
+    confirmed_epoch INTEGER,
+    confirmed_salt BLOB,
     last_contact_at INTEGER,
     last_link TEXT NOT NULL DEFAULT ''
 ) STRICT;
@@ -49,6 +51,7 @@ CREATE TABLE sending_epoch (
     signed_below INTEGER NOT NULL DEFAULT 0,
     held_below INTEGER NOT NULL DEFAULT 0,
     held_by INTEGER NOT NULL DEFAULT 0,
+    held_by_salt BLOB NOT NULL DEFAULT x'',
     in_doubt INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (pairing, epoch)
 ) STRICT, WITHOUT ROWID;

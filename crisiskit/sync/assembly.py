@@ -5,11 +5,10 @@ from __future__ import annotations
 from crisiskit.codec.acks import PartRequest
 from crisiskit.codec.parts import Part, PartSet, open_part
 from crisiskit.codec.reject import Rejected
-from crisiskit.step import Change, PartArrived, PartsDropped
-from crisiskit.sync.heard import Name
+from crisiskit.step import Change, Life, PartArrived, PartsDropped
 
 PART_SETS = 4
-Place = tuple[Name, int]
+Place = tuple[Life, int]
 
 
 class Assembly:

@@ -6,7 +6,7 @@ FLASH and IMMEDIATE, then receipts, then the rest; what nobody waits for comes l
 from __future__ import annotations
 
 from crisiskit.codec.acks import Receipt
-from crisiskit.model import Notice, Precedence
+from crisiskit.model import Notice, Precedence, Record
 from crisiskit.step import Change, Now, Receipted, Transmit
 from crisiskit.sync.lanes import Lane, choose
 from crisiskit.sync.outstanding import Outgoing
@@ -115,8 +115,7 @@ class Departures:
         lane = choose(lanes, Precedence.PRIORITY, now.mono_s, {})
         if lane is None:
             return None
-        changes, one = station.sender.seal_query(lane, now)
-        return changes, self._transmit(station, one, lane)
+        return self._own(station, station.sender.query(lane, now), lane, now, sign=False)
 
     def _next_checkpoint(
         self, station: Station, lanes: list[Lane], now: Now
@@ -128,8 +127,17 @@ class Departures:
             return None
         if not sender.checkpoint_due(not lane.traits.metered, now.mono_s):
             return None
-        changes, one = sender.seal_checkpoint(now)
-        return changes, self._transmit(station, one, lane)
+        return self._own(station, sender.checkpoint(now), lane, now, sign=True)
+
+    def _own(
+        self, station: Station, record: Record, lane: Lane, now: Now, sign: bool
+    ) -> tuple[list[Change], Transmit]:
+        """An envelope with a record of the station's own, and an ack block riding in it."""
+        riding = station.hearer.riding_block(now.mono_s)
+        ack = riding[0] if riding else None
+        changes, one = station.sender.seal_own(record, ack, sign, now.mono_s)
+        told = [Receipted(station.pairing, (riding[1],))] if riding else []
+        return [*changes, *told], self._transmit(station, one, lane)
 
     def _next_hello(
         self, station: Station, lanes: list[Lane], now: Now
@@ -154,7 +162,8 @@ class Departures:
         blocks, lives = station.hearer.due_blocks(now.mono_s, room)
         station.telling[lane.link, lane.peer] = lives
         receipt = Receipt(now.wall_ms // 1000 % 2**32, blocks)
-        changes, frame, carries = station.sender.seal_receipt(receipt)
+        changes, frame, carries = station.sender.seal_receipt(receipt, station.introduces)
+        station.introduces = False
         return changes, Transmit(lane.link, lane.peer, frame, carries)
 
     def ways(self, station: Station) -> list[Lane]:
@@ -182,6 +191,8 @@ class Departures:
         times += [h.due_s for h in station.hellos.values() if h.due_s > now.mono_s]
         if station.announces.needed and station.announces.due_s > now.mono_s:
             times.append(station.announces.due_s)
+        if station.sender.wonders_s is not None:
+            times.append(station.sender.wonders_s)
         query_s = station.sender.query_due_s()
         if query_s is not None and query_s > now.mono_s:
             times.append(query_s)

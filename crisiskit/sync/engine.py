@@ -22,6 +22,7 @@ from crisiskit.codec.header import decode_header
 from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import Entropy
 from crisiskit.crypto.statement import Sign
+from crisiskit.model import Precedence
 from crisiskit.step import (
     Answered,
     Change,
@@ -113,6 +114,15 @@ class Engine:
         """The stations it knows of."""
         return frozenset(self._stations)
 
+    def waiting_precedence(self, pairing: int) -> Precedence | None:
+        """The highest precedence that waits to be sealed for a station."""
+        return self._stations[pairing].sender.outbox.highest
+
+    def unanswered(self, pairing: int) -> int:
+        """How many envelopes for a station, FLASH apart, are not known to be stored there."""
+        waiting = self._stations[pairing].sender.outstanding
+        return sum(not one.arrived and one.precedence < Precedence.FLASH for one in waiting)
+
     def handle(self, event: Event, now: Now) -> Step:
         """Take one event in and say all that follows from it."""
         jumped = self._clock_jumped(now)
@@ -120,12 +130,15 @@ class Engine:
         resumed = self._resume(now, decodings)
         changes, touched = self._note(event, now, decodings)
         changes = [*jumped, *resumed, *changes]
-        if any(isinstance(change, Doubted | Answered | Requeued) for change in changes):
-            return Step(tuple(changes), restart=True)
         while self._alarms and self._alarms[0][0] <= now.mono_s:
             station = self._stations[heappop(self._alarms)[1]]
             station.wake_s = NEVER
             touched.add(station.pairing)
+        for pairing in sorted(touched):
+            station = self._stations[pairing]
+            changes += station.sender.wonder(station.hearer.newest_life, now.mono_s)
+        if any(isinstance(change, Doubted | Answered | Requeued) for change in changes):
+            return Step(tuple(changes), restart=True)
         transmits: list[Transmit] = []
         for pairing in sorted(touched):
             station = self._stations[pairing]
@@ -238,8 +251,7 @@ class Engine:
         for pairing in users:
             station = self._stations[pairing]
             station.lane_lost(link, peer, now.mono_s)
-            if station.paths.get(link) == peer:
-                del station.paths[link]
+            station.path_lost(link, peer)
         return users
 
     def _sharing(self, transmit: Transmit) -> set[int]:
@@ -324,8 +336,7 @@ class Engine:
         if not news and event.link in station.paths:
             return []
         station.live.add(event.link)
-        station.paths[event.link] = event.peer
-        station.last_link = event.link
+        station.path_found(event.link, event.peer)
         self._users[event.link, event.peer].add(station.pairing)
         if known and now.mono_s < station.contact_s + CONTACT_S:
             return []

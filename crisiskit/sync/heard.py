@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from crisiskit.codec.acks import AckBlock
 from crisiskit.crypto.keys import EpochKeys
 from crisiskit.model import Precedence, Record
-from crisiskit.step import Change, Decoding
+from crisiskit.step import Change, Decoding, Life
 from transports.link import Traits
 
 REPEAT_METERED_S = 3600.0
 RIDER_BYTES_MAX = 24
 IMMEDIATE_DELAY_S = 60.0
-Name = tuple[int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,8 @@ class Heard:
 
     ``ahead`` maps numbers to leaf and signature. ``digest`` is UNPROVED after an envelope
     that could not be decoded or was signed wrongly: what it covers is stored and receipted
-    without proof, so the far end shows ARRIVED and not HELD.
+    without proof, so the far end shows ARRIVED and not HELD. ``rides``: the next envelope
+    sealed here says what is held. ``wide``: name it by its whole epoch.
     """
 
     keys: EpochKeys
@@ -48,12 +48,13 @@ class Heard:
     news: int = 0
     due_s: float | None = None
     rides: bool = False
+    wide: bool = False
     receipted_s: float = -REPEAT_METERED_S
     last_receipt: int = -1
     forked: bool = False
 
     @property
-    def name(self) -> Name:
+    def name(self) -> Life:
         """Epoch and salt."""
         return self.keys.epoch, self.keys.salt
 

@@ -29,6 +29,7 @@ from crisiskit.step import (
     Decoding,
     EpochHeard,
     Forked,
+    Life,
     PairingState,
     Raised,
     Unpacked,
@@ -39,7 +40,6 @@ from crisiskit.sync.heard import (
     REPEAT_METERED_S,
     RIDER_BYTES_MAX,
     Heard,
-    Name,
     Opened,
     Waiting,
     receipt_delay_s,
@@ -50,6 +50,7 @@ EPOCHS_AHEAD = 1024
 ENOUGH_FOR_RECEIPT = 8
 REPEAT_FREE_S = 2.0
 WIDE_AFTER = 100
+TELL_AGAIN_S = 600.0
 UNPROVED = b""
 
 
@@ -70,7 +71,7 @@ class Hearer:
         self._secrets = {
             epoch: EpochSecret(self.direction, epoch, secret) for epoch, secret in state.secrets
         }
-        self._heard: dict[Name, Heard] = {}
+        self._heard: dict[Life, Heard] = {}
         full = len(state.heard) >= HEARD_EPOCHS_KEPT
         self._oldest = state.heard[0].epoch if full else 0
         for h in state.heard:
@@ -87,9 +88,14 @@ class Hearer:
                 h.signed_below,
                 due_s=0.0 if h.owed else None,
             )
-        self._newest: list[Name] = list(self._heard)[-2:]
+        self._newest: list[Life] = list(self._heard)[-2:]
+        stored = [heard for heard in self._heard.values() if heard.next_seq]
+        self._anchor = stored[-1] if stored else None
+        if self._anchor is not None:
+            # The first thing said in a life shows what is held: a restored side tells on itself.
+            self._anchor.rides = True
         self._assembly = Assembly(state.pairing)
-        self._answers: dict[Name, AckBlock] = {}
+        self._answers: dict[Life, AckBlock] = {}
         self._answers_due_s: float | None = None
         for part in state.parts:
             life = self._heard.get((part.epoch, part.salt))
@@ -145,6 +151,10 @@ class Hearer:
         heard = self._heard[name] = Heard(keys, digest, rides=True)
         if not self._newest or keys.epoch >= self._newest[-1][0]:
             self._newest = [*self._newest[-1:], name]
+        else:
+            # A life never heard before that is not the newest: it was restored, and is told so.
+            newest = self._heard[self._newest[-1]]
+            newest.due_s, newest.wide = 0.0, True
         return heard, [self._epoch_heard(keys, digest)]
 
     def _epoch_heard(self, keys: EpochKeys, digest: bytes) -> EpochHeard:
@@ -165,7 +175,7 @@ class Hearer:
 
     def is_old(self, keys: EpochKeys) -> bool:
         """Whether something newer was heard: its acks then say nothing new (section 7.1)."""
-        return keys.epoch < self._highest()
+        return bool(self._newest) and self._newest[-1] != (keys.epoch, keys.salt)
 
     # -- envelopes -------------------------------------------------------------------------
 
@@ -389,35 +399,50 @@ class Hearer:
         times += [] if self._answers_due_s is None else [self._answers_due_s]
         return min([*times, *self._assembly.due_s.values()], default=None)
 
-    def riding_block(self, now_s: float) -> tuple[AckBlock, Name] | None:
+    def riding_block(self, now_s: float) -> tuple[AckBlock, Life] | None:
         """The ack block worth carrying along with data, if any; a long one goes alone.
 
-        Always of the newest life heard: that a restored side names an older one tells on it.
+        Of the newest life heard; at first of the newest of which something was stored when
+        this process began: that a restored side names an older one tells on it.
         """
-        heard = self._newest_heard()
+        first = self._anchor is not None and self._anchor.rides
+        heard = self._anchor if first else self._newest_heard()
         if heard is None or (heard.due_s is None and not heard.rides):
             return None
         block = self._block(heard)
         if len(encode_block(block)) > RIDER_BYTES_MAX:
-            return None
+            if not heard.rides:
+                return None
+            block = self._block(heard, beyond=False)
+        heard.rides = False
         self._receipted(heard, now_s)
         return block, heard.name
+
+    @property
+    def newest_life(self) -> Life | None:
+        """The newest life of the far end."""
+        return self._newest[-1] if self._newest else None
 
     def _newest_heard(self) -> Heard | None:
         return self._heard[self._newest[-1]] if self._newest else None
 
     def due_blocks(
         self, now_s: float, room_bytes: int
-    ) -> tuple[tuple[AckBlock | PartRequest, ...], tuple[Name, ...]]:
+    ) -> tuple[tuple[AckBlock | PartRequest, ...], tuple[Life, ...]]:
         """What a receipt that leaves now should say, and the lives it speaks of.
 
         The newest life heard, and all that is due or soon due. At least one block; what
         finds no room in ``room_bytes`` stays due.
         """
         blocks: list[AckBlock | PartRequest] = []
-        lives: list[Name] = []
+        lives: list[Life] = []
         newest = self._newest_heard()
         others = [h for h in self._heard.values() if h.due_s is not None and h is not newest]
+        anchor = self._anchor
+        if anchor is not None and anchor.rides and anchor is not newest:
+            others = [anchor, *(h for h in others if h is not anchor)]
+        if newest is not None and others:
+            newest.wide = True
         for heard in [*([newest] if newest else []), *others]:
             if self._joins(blocks, self._block(heard), room_bytes):
                 self._receipted(heard, now_s)
@@ -453,7 +478,7 @@ class Hearer:
         proved = count > 0 and len(leaves) == count and all(leaves)
         return ack_block(epoch, count, digest[:4] if proved else NO_DIGEST, (), wide=True)
 
-    def owe(self, lives: Iterable[Name], now_s: float) -> None:
+    def owe(self, lives: Iterable[Life], now_s: float) -> None:
         """A receipt about these lives did not leave: it is due again."""
         for name in lives:
             self._heard[name].due_s = now_s
@@ -468,18 +493,18 @@ class Hearer:
         return True
 
     def _receipted(self, heard: Heard, now_s: float) -> None:
-        heard.news, heard.due_s, heard.rides, heard.receipted_s = 0, None, False, now_s
+        heard.news, heard.due_s, heard.receipted_s = 0, None, now_s
 
-    def _block(self, heard: Heard) -> AckBlock:
+    def _block(self, heard: Heard, beyond: bool = True) -> AckBlock:
         digest = heard.digest[:4] if heard.next_seq and heard.digest else NO_DIGEST
-        stored = (*heard.ahead, *heard.waiting)
-        beyond = [seq for seq in stored if seq > heard.next_seq]
-        if heard.next_seq in heard.waiting:
-            beyond = []
-        wide = heard.keys.epoch <= self._highest() - WIDE_AFTER
-        return ack_block(heard.keys.epoch, heard.next_seq, digest, beyond, wide)
+        stored: tuple[int, ...] = ()
+        if beyond and heard.next_seq not in heard.waiting:
+            stored = (*heard.ahead, *heard.waiting)
+        above = [seq for seq in stored if seq > heard.next_seq]
+        wide = heard.rides or heard.wide or heard.keys.epoch <= self._highest() - WIDE_AFTER
+        return ack_block(heard.keys.epoch, heard.next_seq, digest, above, wide)
 
-    def heard_receipt(self, keys: EpochKeys, counter: int) -> list[Change] | None:
+    def heard_receipt(self, keys: EpochKeys, counter: int, now_s: float) -> list[Change] | None:
         """Note the life a receipt came from; its epoch is confirmed when data next leaves.
 
         None for a receipt that is not newer than the last one of its life.
@@ -488,4 +513,9 @@ class Hearer:
         if counter <= heard.last_receipt:
             return None
         heard.last_receipt = counter
+        if self.is_old(keys):
+            # Sealed just now, in a life that should be over: it was restored, and is told so.
+            newest = self._heard[self._newest[-1]]
+            newest.wide = True
+            newest.due_s = max(now_s, newest.receipted_s + TELL_AGAIN_S)
         return changes

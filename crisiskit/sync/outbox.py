@@ -42,6 +42,11 @@ class Outbox:
         waiting = (p for p, queue in self._queues.items() if queue and _is_urgent(p) is urgent)
         return next(waiting, None)
 
+    @property
+    def highest(self) -> Precedence | None:
+        """The highest precedence that waits."""
+        return next((p for p, queue in self._queues.items() if queue), None)
+
     def batch(self, urgent: bool, content_bytes_max: int) -> list[Queued]:
         """What may share the next envelope, first first; nothing that alone is too large.
 

@@ -39,6 +39,7 @@ class Outgoing:
     parts: tuple[bytes, ...] = ()
     parts_left: list[int] = field(default_factory=list)
     cut_at: int = 0
+    cut_short: bool = False
 
     @property
     def key(self) -> tuple[int, int]:

@@ -48,6 +48,7 @@ from crisiskit.step import (
     Change,
     Doubted,
     EpochOpened,
+    Life,
     Now,
     PairingState,
     Queued,
@@ -67,6 +68,7 @@ ENVELOPE_BYTES_MAX = 4096
 SALT_BYTES = 4
 NAME_EPOCH_AFTER = 2
 QUERY_SPARE_BYTES = 40
+WONDER_S = 7200.0
 
 
 @dataclass(slots=True)
@@ -107,6 +109,7 @@ class Sender:
         self._sign = sign
         self._last_life = state.last_life
         self._most_held = state.most_held
+        self.wonders_s: float | None = None
         self._query_due_s = 0.0
         self._queries = 0
         self.outbox = Outbox()
@@ -128,6 +131,11 @@ class Sender:
     def may_seal(self, precedence: Precedence) -> bool:
         """Whether the window has room for another envelope; FLASH needs none."""
         return precedence is Precedence.FLASH or self.outstanding.unanswered < WINDOW
+
+    def unconfirm(self) -> None:
+        """The far end has a new life: it may have been restored and know this one no more."""
+        if self._life is not None:
+            self._life.confirmed = False
 
     @property
     def confirmed(self) -> bool:
@@ -179,18 +187,18 @@ class Sender:
         return [*changes, sealed], one
 
     def seal_own(
-        self, kind: RecordKind, data: bytes, now: Now, precedence: Precedence, sign: bool
+        self, record: Record, ack: AckBlock | None, sign: bool, now_s: float
     ) -> tuple[list[Change], Outgoing]:
         """An envelope with one record of the station's own: a query or a checkpoint."""
         life, changes = self._living()
-        record = Record(kind, precedence, now.minute, data=data)
-        header = self._header(life, precedence)
-        content = fill([record], CONTENT_BYTES_MAX, life.base_minute if life.based else None, None)
+        header = self._header(life, record.precedence)
+        base = life.base_minute if life.based else None
+        content, _ = fill([record], CONTENT_BYTES_MAX, base, ack)
         if life.base_minute is None:
             life.base_minute = record.minute
-        life.linked = life.linked or kind is RecordKind.CHECKPOINT
+        life.linked = life.linked or record.kind is RecordKind.CHECKPOINT
         digests = [record_digest(self._own_fp, record)]
-        sealed, one = self._envelope(life, header, content[0], digests, sign, now.mono_s)
+        sealed, one = self._envelope(life, header, content, digests, sign, now_s)
         return [*changes, sealed], one
 
     def _header(self, life: _Life, precedence: Precedence) -> Header:
@@ -251,25 +259,31 @@ class Sender:
         """When a signature should leave even where it costs something."""
         return self._life.signing.due_s if self._life is not None else None
 
-    def seal_checkpoint(self, now: Now) -> tuple[list[Change], Outgoing]:
-        """An envelope that signs all before it, and names the life before this one."""
+    def checkpoint(self, now: Now) -> Record:
+        """The record of an envelope that only signs all before it; it names the life before."""
         life = self._life
         assert life is not None, "a checkpoint is due only in a life"
         link = None if life.linked else self._last_life
         data = encode_checkpoint(link) if link else b""
-        return self.seal_own(RecordKind.CHECKPOINT, data, now, Precedence.ROUTINE, sign=True)
+        return Record(RecordKind.CHECKPOINT, Precedence.ROUTINE, now.minute, data=data)
 
-    def seal_receipt(self, receipt: Receipt) -> tuple[list[Change], bytes, Carries]:
-        """A receipt as a frame, under a counter of its own."""
+    def seal_receipt(
+        self, receipt: Receipt, introduce: bool
+    ) -> tuple[list[Change], bytes, Carries]:
+        """A receipt as a frame, under a counter of its own.
+
+        ``introduce``: name the life, for a far end that seems not to understand our receipts.
+        """
         life, changes = self._living()
+        short = life.confirmed and not introduce
         header = Header(
             FrameKind.RECEIPT,
             self._kit_number,
             self._direction,
             Precedence.ROUTINE,
             life.next_receipt,
-            None if life.confirmed else life.keys.epoch,
-            None if life.confirmed else life.keys.salt,
+            None if short else life.keys.epoch,
+            None if short else life.keys.salt,
         )
         life.next_receipt += 1
         frame = seal(life.keys, header, encode_receipt(receipt))
@@ -312,8 +326,8 @@ class Sender:
         frame = one.frame if short else with_epoch(one.frame, one.epoch, epoch.salt)
         if len(frame) <= lane.traits.mtu_bytes:
             return frame, Carries(self.pairing, one.epoch, one.seq)
-        if one.cut_at == 0 or one.cut_at > lane.traits.mtu_bytes:
-            one.cut_at = lane.traits.mtu_bytes
+        if one.cut_at == 0 or one.cut_at > lane.traits.mtu_bytes or one.cut_short != short:
+            one.cut_at, one.cut_short = lane.traits.mtu_bytes, short
             one.parts = tuple(cut(frame, _header(frame), one.cut_at, epoch.part_key))
             one.parts_left = []
         if not one.parts_left:
@@ -324,28 +338,55 @@ class Sender:
     # -- what the far end says -------------------------------------------------------------
 
     def take_blocks(
-        self, blocks: Sequence[AckBlock | PartRequest], by: int, now_s: float
+        self, blocks: Sequence[AckBlock | PartRequest], by: Life, now_s: float
     ) -> list[Change]:
         """What authentic ack blocks and requests for parts change (docs/wire.md, section 6).
 
-        ``by`` is the epoch in which the far end says so, the newest one heard of it. One of
+        ``by`` is the life in which the far end says so, the newest one heard of it. One of
         the blocks speaks of the newest life of ours that it knows.
         """
-        changes = self._compare(blocks, by)
+        changes = self._compare(blocks, by, now_s)
         for block in blocks:
             changes += self._take_block(block, by, now_s)
         return changes
 
-    def _compare(self, blocks: Sequence[AckBlock | PartRequest], by: int) -> list[Change]:
-        """In a new life the far end holds less than in an earlier one: it was restored."""
-        if self._most_held is None or by <= self._most_held[2]:
+    def _compare(
+        self, blocks: Sequence[AckBlock | PartRequest], by: Life, now_s: float
+    ) -> list[Change]:
+        """Does the far end, in a new life, hold as much as it did in an earlier one?
+
+        If it says less it was restored. If it says nothing of that for long it is asked.
+        """
+        if self._most_held is None or by == self._most_held[2]:
             return []
+        epoch, held, _ = self._most_held
         newest = self._newest
         said = [(_whole_epoch(b, newest), b.next) for b in blocks if isinstance(b, AckBlock)]
-        if max(said, default=(-1, 0)) >= self._most_held[:2]:
-            return []
-        self._most_held = None
-        return [self._doubted(), Raised(self.pairing, Notice("peer_restored"))]
+        if max(said, default=(-1, 0)) < (epoch, held):
+            self._most_held = None
+            return [self._doubted(), Raised(self.pairing, Notice("peer_restored"))]
+        about = [count for where, count in said if where == epoch]
+        if about and max(about) < held:
+            self._most_held = None
+            return [self._doubted(), Raised(self.pairing, Notice("peer_restored"))]
+        if about:
+            self._most_held, self.wonders_s = (epoch, held, by), None
+            return [Acknowledged(self.pairing, epoch, 0, (), by)]
+        return []
+
+    def wonder(self, speaker: Life | None, now_s: float) -> list[Change]:
+        """The far end speaks in a new life and never says what it holds: it must be asked.
+
+        ``speaker`` is the newest life heard of it.
+        """
+        if self._most_held is None or speaker is None or speaker == self._most_held[2]:
+            self.wonders_s = None
+        elif self.wonders_s is None:
+            self.wonders_s = now_s + WONDER_S
+        elif self.wonders_s <= now_s:
+            self.wonders_s = self._most_held = None
+            return [self._doubted()]
+        return []
 
     @property
     def _newest(self) -> int:
@@ -355,7 +396,7 @@ class Sender:
     def _doubted(self) -> Doubted:
         return Doubted(self.pairing, self._chain.epoch, self._chain.key)
 
-    def _take_block(self, block: AckBlock | PartRequest, by: int, now_s: float) -> list[Change]:
+    def _take_block(self, block: AckBlock | PartRequest, by: Life, now_s: float) -> list[Change]:
         number = _whole_epoch(block, self._newest)
         if number > self._newest:
             return self._restored_here(number)
@@ -400,7 +441,7 @@ class Sender:
         return [Requeued(self.pairing, number), Raised(self.pairing, notice)]
 
     def _answered(
-        self, epoch: _Epoch, number: int, block: AckBlock, proved: bool, by: int
+        self, epoch: _Epoch, number: int, block: AckBlock, proved: bool, by: Life
     ) -> list[Change]:
         epoch.in_doubt = False
         beyond = range(block.next + 1, len(epoch.digests))
@@ -413,8 +454,8 @@ class Sender:
         """When to ask (again) what the far end holds; None if nothing is in doubt."""
         return self._query_due_s if any(e.in_doubt for e in self._epochs.values()) else None
 
-    def seal_query(self, lane: Lane, now: Now) -> tuple[list[Change], Outgoing]:
-        """Ask what the far end holds of the newest epochs in doubt; asked again until answered."""
+    def query(self, lane: Lane, now: Now) -> Record:
+        """Asks what the far end holds of the newest epochs in doubt; again until answered."""
         doubtful = sorted((n for n, e in self._epochs.items() if e.in_doubt), reverse=True)
         room = max(1, (lane.traits.mtu_bytes - QUERY_SPARE_BYTES) // 4)
         asked = doubtful[: min(QUERY_EPOCHS_MAX, room)]
@@ -422,14 +463,15 @@ class Sender:
         wait = min(2 * lane.repeat_s() * 2**self._queries, REPEAT_MAX_S)
         self._query_due_s = now.mono_s + wait
         self._queries += 1
-        return self.seal_own(RecordKind.QUERY, data, now, Precedence.PRIORITY, sign=False)
+        return Record(RecordKind.QUERY, Precedence.PRIORITY, now.minute, data=data)
 
     def _settle(
-        self, number: int, block: AckBlock, proved: bool, by: int, now_s: float
+        self, number: int, block: AckBlock, proved: bool, by: Life, now_s: float
     ) -> list[Change]:
         """HELD is what the digest proves; stored without proof is ARRIVED."""
         held, arrived = self.outstanding.settle(number, block, proved, now_s)
-        if proved and (number, block.next) >= (self._most_held or (-1, 0))[:2]:
+        confirms = self._most_held is None or self._most_held[2] == by
+        if proved and confirms and (number, block.next) >= (self._most_held or (-1, 0))[:2]:
             self._most_held = (number, block.next, by)
         if not held and not arrived:
             return []
@@ -440,6 +482,7 @@ class Sender:
                 block.next if proved else 0,
                 tuple(arrived),
                 by,
+                confirms,
             )
         ]
 

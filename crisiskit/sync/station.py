@@ -18,6 +18,7 @@ from crisiskit.step import (
     Change,
     ClockAgreed,
     EpochHeard,
+    Life,
     Now,
     PairingState,
     Raised,
@@ -25,7 +26,7 @@ from crisiskit.step import (
 )
 from crisiskit.sync.archive import Archive
 from crisiskit.sync.events import FrameReceived
-from crisiskit.sync.heard import Name, Opened
+from crisiskit.sync.heard import Opened
 from crisiskit.sync.hearer import Hearer
 from crisiskit.sync.sender import Sender
 from transports.link import Traits
@@ -76,11 +77,13 @@ class Station:
         self.hearer = Hearer(state, archive)
         self.announces = Announcing(state.announce)
         self.paths = dict(state.paths)
+        self.former: dict[str, str] = {}
+        self.introduces = False
         self.last_link = state.paths[-1][0] if state.paths else ""
         self.contact_s = -CONTACT_S
         self.wake_s = NEVER
         self.live: set[str] = set()
-        self.telling: dict[tuple[str, str], tuple[Name, ...]] = {}
+        self.telling: dict[tuple[str, str], tuple[Life, ...]] = {}
         self.hellos: dict[str, Hello] = {}
         self.warned: set[object] = set()
         self._clock_told = False
@@ -89,6 +92,23 @@ class Station:
         """What that lane was given may not have left."""
         self.sender.outstanding.failed(link, peer, now_s)
         self.hearer.owe(self.telling.pop((link, peer), ()), now_s)
+
+    def path_found(self, link: str, peer: str) -> None:
+        """News came by this way: it is the one to answer by; the one before is remembered."""
+        before = self.paths.get(link)
+        if before is not None and before != peer:
+            self.former[link] = before
+        self.paths[link] = peer
+        self.last_link = link
+
+    def path_lost(self, link: str, peer: str) -> None:
+        """A way is gone: the one before it may still be good."""
+        if self.former.get(link) == peer:
+            del self.former[link]
+        if self.paths.get(link) == peer:
+            del self.paths[link]
+            if link in self.former:
+                self.paths[link] = self.former.pop(link)
 
     def link_up(self, link: str, traits: Traits, now_s: float) -> None:
         """A link can carry frames again."""
@@ -120,8 +140,7 @@ class Station:
         opened = self._take_in(header, event, traits, now)
         if opened is None or not self.announces.needed:
             return opened
-        new_life = any(isinstance(change, EpochHeard) for change in opened.changes)
-        if not new_life and not self.sender.confirmed:
+        if not self.sender.confirmed:
             return opened
         self.announces.needed = False
         return replace(opened, changes=[*opened.changes, Announced(self.pairing)])
@@ -144,11 +163,17 @@ class Station:
         opened = self.hearer.envelope(header, frame, event.link, traits, now.mono_s)
         if opened is None:
             return Opened(parts, news=False) if parts else None
+        self._mind_new_life(opened.changes)
+        self.introduces = self.introduces or not opened.news
         changes = [*parts, *opened.changes, *self.heed(opened.records, now)]
         if opened.ack is not None and opened.keys is not None and not opened.old:
-            by = opened.keys.epoch
+            by = opened.keys.life
             changes += self.sender.take_blocks([opened.ack], by, now.mono_s)
         return replace(opened, changes=changes)
+
+    def _mind_new_life(self, changes: Iterable[Change]) -> None:
+        if any(isinstance(change, EpochHeard) for change in changes):
+            self.sender.unconfirm()
 
     def heed(self, records: Iterable[Record], now: Now) -> list[Change]:
         """What records that came in say to this station itself."""
@@ -168,11 +193,12 @@ class Station:
         receipt = decode_receipt(data)
         if isinstance(receipt, Rejected):
             return None
-        changes = self.hearer.heard_receipt(keys, header.counter)
+        changes = self.hearer.heard_receipt(keys, header.counter, now.mono_s)
         if changes is None:
             return Opened([], news=False)
+        self._mind_new_life(changes)
         if not self.hearer.is_old(keys):
-            changes += self.sender.take_blocks(receipt.blocks, keys.epoch, now.mono_s)
+            changes += self.sender.take_blocks(receipt.blocks, keys.life, now.mono_s)
             changes += self._compare_clocks(receipt.time_s, now)
         return Opened(changes, news=True)
 

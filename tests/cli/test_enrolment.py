@@ -242,7 +242,8 @@ def test_taking_the_answer_twice_changes_nothing(call: Call, made: Path, tmp_pat
     assert call("kit", "activate", reply, "--home", kit)[0] == 0
     assert facts(kit) == before
     other = tmp_path / "other.ckrp"
-    other.write_bytes(reply.read_bytes()[:-1] + b"\0")
+    data = reply.read_bytes()
+    other.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     assert call("kit", "activate", other, "--home", kit)[0] == 1
 
 

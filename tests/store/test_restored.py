@@ -31,6 +31,7 @@ from crisiskit.store.views import Views
 
 FP, CHAIN = b"kit-------------", b"u" * 32
 SALT = b"salt"
+FIFTH, SEVENTH = (5, b"five"), (7, b"sevn")
 DAY_MS = 86_400_000
 FRAME = b"a sealed frame of the far end, tag 8"
 
@@ -144,8 +145,8 @@ def test_doubt_moves_the_next_epoch_forward_and_never_back(store: Store, views: 
 def test_in_doubt_an_epoch_that_was_held_is_remembered_with_all_its_digests(
     store: Store, views: Views
 ) -> None:
-    sent_three(store, views, Acknowledged(1, 0, 3, by=5))
-    assert state(store).sending == () and state(store).most_held == (0, 3, 5)
+    sent_three(store, views, Acknowledged(1, 0, 3, by=FIFTH))
+    assert state(store).sending == () and state(store).most_held == (0, 3, FIFTH)
     store.apply([Doubted(1, 1, bytes(32))])
     (epoch,) = state(store).sending
     assert epoch.in_doubt and epoch.digests == tuple(bytes([n]) * 32 for n in (1, 2, 3))
@@ -157,24 +158,24 @@ def test_an_answer_repeats_what_the_far_end_lost_even_if_it_was_held(
     store: Store, views: Views
 ) -> None:
     sent_three(store, views, Acknowledged(1, 0, 3), Doubted(1, 1, bytes(32)))
-    store.apply([Answered(1, 0, 1, by=7)])
+    store.apply([Answered(1, 0, 1, by=SEVENTH)])
     assert outstanding(store) == [(1, False), (2, False)]
     assert not any(epoch.in_doubt for epoch in state(store).sending)
     assert states(views) == {"held": 3}
-    store.apply([Acknowledged(1, 0, 3, by=7)])
-    assert outstanding(store) == [] and state(store).most_held == (0, 3, 7)
+    store.apply([Acknowledged(1, 0, 3, by=SEVENTH)])
+    assert outstanding(store) == [] and state(store).most_held == (0, 3, SEVENTH)
 
 
 def test_an_answer_holds_what_it_proves_and_knows_what_arrived(store: Store, views: Views) -> None:
     sent_three(store, views, Doubted(1, 1, bytes(32)))
-    store.apply([Answered(1, 0, 1, (2,), by=7)])
+    store.apply([Answered(1, 0, 1, (2,), by=SEVENTH)])
     assert outstanding(store) == [(1, False), (2, True)]
     assert states(views) == {"held": 1, "sent": 1, "arrived": 1}
 
 
 def test_an_answer_without_proof_holds_nothing(store: Store, views: Views) -> None:
     sent_three(store, views, Doubted(1, 1, bytes(32)))
-    store.apply([Answered(1, 0, 2, proved=False, by=7)])
+    store.apply([Answered(1, 0, 2, proved=False, by=SEVENTH)])
     assert outstanding(store) == [(0, True), (1, True), (2, False)]
     assert states(views) == {"sent": 1, "arrived": 2}
 

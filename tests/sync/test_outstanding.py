@@ -90,6 +90,14 @@ def test_what_was_overtaken_on_its_link_is_sent_again_at_once() -> None:
     assert numbers(ones.due(4)) == [0], "number 1 went by another link and may still be under way"
 
 
+def test_what_waits_for_its_first_sending_was_not_lost() -> None:
+    ones = some(0, 1)
+    next(iter(ones)).due_s = 50.0
+    send(ones, 1, SAT, 1)
+    ones.settle(7, held(0, 1), True, 4)
+    assert not ones.due(4)
+
+
 def test_a_link_that_comes_up_takes_what_waits_for_an_answer_elsewhere() -> None:
     ones = some(0)
     ones.add(Outgoing(7, 1, b"", Precedence.IMMEDIATE))

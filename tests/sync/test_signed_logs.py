@@ -235,7 +235,9 @@ def test_a_side_that_is_told_no_proof_goes_on_in_a_new_life() -> None:
     take(there, Author().seal(text("forged"), sign=forged), 2)
     answer = there.handle(Tick(), now(3)).transmits[0].frame
     taken = here.handle(FrameReceived("link", "", answer), now(4))
-    assert only(taken, Acknowledged) == [Acknowledged(1, 0, 0, (0,))], "ARRIVED and not HELD"
+    assert only(taken, Acknowledged) == [Acknowledged(1, 0, 0, (0,), (0, b"salt"))], (
+        "ARRIVED and not HELD"
+    )
     here.handle(FrameSent(step.transmits[0]), now(5))
     assert only(here.handle(OutboxChanged((queued(2, text("food")),)), now(6)), EpochOpened)
 
@@ -280,7 +282,9 @@ def test_an_envelope_that_is_full_leaves_the_checkpoint_to_the_next() -> None:
     take(there, step.transmits[0].frame, 2)
     answer = there.handle(Tick(), now(3)).transmits[0].frame
     taken = here.handle(FrameReceived("link", "", answer), now(4))
-    assert only(taken, Acknowledged) == [Acknowledged(1, 0, 1)], "both mean the same log"
+    assert only(taken, Acknowledged) == [Acknowledged(1, 0, 1, (), (0, b"salt"))], (
+        "both mean the same log"
+    )
     here.handle(FrameSent(step.transmits[0]), now(4))
     step = here.handle(OutboxChanged((queued(300, text("more")),)), now(5))
     assert len(content_of(step.transmits[0].frame).records) == 2

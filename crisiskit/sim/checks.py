@@ -1,0 +1,154 @@
+"""What must be true of a world at every moment and at its end (protocol sections 2 and 13)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from crisiskit.codec.header import FrameKind, decode_header
+from crisiskit.codec.reject import Rejected
+from crisiskit.model import Precedence
+from crisiskit.sim.world import Station, World
+from crisiskit.step import Acknowledged, Answered, Arrived, Change, Sealed, Transmit, Unpacked
+from crisiskit.sync.sender import WINDOW
+
+OWN_TALK_MOST = 3
+
+
+class BrokenPromiseError(AssertionError):
+    """A promise was broken; the seed of the world replays it."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a world has seen, for people to judge how hard it was."""
+
+    said: int = 0
+    held: int = 0
+    frames: int = 0
+    crashes: int = 0
+    restores: int = 0
+    injected: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Put the figures of another world to these."""
+        for name in ("said", "held", "frames", "crashes", "restores", "injected"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass(slots=True)
+class Checker:
+    """Watches a world: nothing lost, doubled, forged or called held that is not.
+
+    ``said``: every text, with its writer and its reader. ``forgotten``: the record digests
+    that a station lost by being restored, which others may have seen it hold.
+    """
+
+    world: World
+    tally: Tally = field(default_factory=Tally)
+    said: dict[str, tuple[str, str]] = field(default_factory=dict)
+    forgotten: dict[str, set[bytes]] = field(default_factory=dict)
+
+    # -- while the world runs --------------------------------------------------------------
+
+    def committed(self, station: Station, changes: Sequence[Change]) -> None:
+        """A station committed: is what it calls held really stored at the far end?"""
+        for change in changes:
+            if isinstance(change, Acknowledged | Answered):
+                self._no_false_held(station, change)
+            elif isinstance(change, Arrived | Unpacked):
+                self._nothing_forged(change)
+        sealed = any(isinstance(change, Sealed) for change in changes)
+        if sealed and station.engine is not None and not self.forgotten:
+            self._bounds(station)
+
+    def leaves(self, station: Station, transmit: Transmit) -> None:
+        """Nothing slower leaves by a link while a FLASH waits for it."""
+        self.tally.frames += 1
+        found = decode_header(transmit.frame)
+        if isinstance(found, Rejected) or found[0].kind is not FrameKind.SEALED:
+            return
+        assert station.engine is not None
+        waiting = station.engine.waiting_precedence(transmit.carries.pairing)
+        slow = found[0].precedence < Precedence.IMMEDIATE
+        if slow and waiting is Precedence.FLASH:
+            raise BrokenPromiseError(f"{station.name}: FLASH waits behind {found[0].precedence}")
+
+    def _no_false_held(self, station: Station, change: Acknowledged | Answered) -> None:
+        rows = station.store._db.execute(
+            "SELECT r.digest FROM delivery d JOIN record r ON r.id = d.record"
+            " WHERE d.pairing = ? AND d.box = 'out' AND d.epoch = ? AND d.seq < ?"
+            " AND d.state IN ('held', 'read') AND d.state_at = ?",
+            (change.pairing, change.epoch, change.held_below, station.store._wall()),
+        ).fetchall()
+        far = self._far(station, change.pairing)
+        gone = self.forgotten.get(far.name, set())
+        for (digest,) in rows:
+            self.tally.held += 1
+            stored = far.store._db.execute(
+                "SELECT 1 FROM record WHERE digest = ? AND box = 'in'", (digest,)
+            ).fetchone()
+            if stored is None and digest not in gone:
+                raise BrokenPromiseError(f"{station.name}: held, but {far.name} has it not")
+
+    def _nothing_forged(self, change: Arrived | Unpacked) -> None:
+        arrived = change.arrived if isinstance(change, Unpacked) else change
+        if arrived.undecodable:
+            raise BrokenPromiseError(f"undecodable: {arrived.undecodable}")
+        for record in arrived.records:
+            if record.kind.for_people and record.text not in self.said:
+                raise BrokenPromiseError("a text that nobody wrote")
+
+    def _bounds(self, station: Station) -> None:
+        assert station.engine is not None
+        for pairing in station.engine.pairings:
+            if station.engine.unanswered(pairing) > WINDOW + OWN_TALK_MOST:
+                raise BrokenPromiseError(f"{station.name}: too much awaits a receipt")
+
+    def _far(self, station: Station, pairing: int) -> Station:
+        if not station.is_center:
+            return self.world.center
+        return self.world.kits[pairing - 1]
+
+    # -- people and misfortune -------------------------------------------------------------
+
+    def say(self, station: Station, text: str, precedence: Precedence, to: str) -> None:
+        """Somebody writes; the text is unlike all others."""
+        assert text not in self.said, "texts are told apart by their words"
+        reader = to if station.is_center else self.world.center.name
+        self.said[text] = (station.name, reader)
+        self.tally.said += 1
+        self.world.say(station, text, precedence, to)
+
+    def restore(self, station: Station, backup: bytes, knows: bool) -> None:
+        """The station is set back to an old store."""
+        before = self._incoming(station)
+        self.world.restore(station, backup, self.world.rng.uniform(1, 3600), knows)
+        lost = before - self._incoming(station)
+        self.forgotten.setdefault(station.name, set()).update(lost)
+        self.tally.restores += 1
+
+    def _incoming(self, station: Station) -> set[bytes]:
+        rows = station.store._db.execute("SELECT digest FROM record WHERE box = 'in'")
+        return {digest for (digest,) in rows}
+
+    # -- at the end ------------------------------------------------------------------------
+
+    def conclude(self) -> None:
+        """Everything that a writer still has is with its reader, once."""
+        texts = {station.name: Counter(self.world.texts(station)) for station in self._stations()}
+        for station in self._stations():
+            doubled = [text for text, n in texts[station.name].items() if n > 1]
+            if doubled:
+                raise BrokenPromiseError(f"{station.name} shows {len(doubled)} texts twice")
+            for text in texts[station.name]:
+                if self.said[text][1] != station.name:
+                    raise BrokenPromiseError(f"{station.name} was shown what was not for it")
+            for text in self.world.texts(station, "out"):
+                reader = self.said[text][1]
+                if text not in texts[reader]:
+                    raise BrokenPromiseError(f"{station.name} wrote what {reader} never got")
+
+    def _stations(self) -> list[Station]:
+        return self.world.stations

@@ -1,0 +1,164 @@
+"""A proof holds exactly when its author signed a log with this record in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf
+from crisiskit.codec.header import FrameKind, Header, associated_data
+from crisiskit.codec.proof import Proof, decode_proof, encode_proof
+from crisiskit.codec.record import record_digest
+from crisiskit.codec.reject import Rejected
+from crisiskit.crypto.identity import CenterIdentity, KitIdentity, kit_fingerprint
+from crisiskit.crypto.proof import Flaw, check_proof, make_proof, signed_bytes
+from crisiskit.model import Direction, Precedence, Record, RecordKind
+
+KIT = KitIdentity(bytes(range(32)))
+OTHER = KitIdentity(bytes(32))
+CENTER = CenterIdentity(bytes(128))
+SALT, EPOCH = b"salt", 3
+TRUSTED = {KIT.public: "Delta-2", CENTER.authority_public: "Prefecture"}
+
+
+def record(number: int) -> Record:
+    return Record(RecordKind.TEXT, Precedence.ROUTINE, 29_000_000 + number, f"word {number}")
+
+
+def header(number: int, direction: Direction) -> Header:
+    return Header(FrameKind.SEALED, 7, direction, Precedence.ROUTINE, number)
+
+
+def proven(sizes: list[int], number: int, place: int, direction: Direction = Direction.UP) -> Proof:
+    """The proof of one record of a log whose envelopes carry so many records each."""
+    signer = KIT if direction is Direction.UP else CENTER
+    public = KIT.public if direction is Direction.UP else CENTER.authority_public
+    author_fp = kit_fingerprint(public)
+    envelopes = [[record(1000 * at + one) for one in range(size)] for at, size in enumerate(sizes)]
+    leaves = [
+        envelope_leaf(
+            associated_data(header(at, direction)),
+            [record_digest(author_fp, one) for one in some],
+        )
+        for at, some in enumerate(envelopes)
+    ]
+    chain = [chain_start(direction, EPOCH, SALT, KIT.fingerprint)]
+    for leaf in leaves:
+        chain.append(chain_next(chain[-1], leaf))
+    return make_proof(
+        network=CENTER.network_id,
+        kit_fp=KIT.fingerprint,
+        epoch=EPOCH,
+        salt=SALT,
+        author_public=public,
+        header=header(number, direction),
+        records=envelopes[number],
+        place=place,
+        previous=chain[number],
+        following=leaves[number + 1 :],
+        signature=signer.sign(signed_bytes(CENTER.network_id, KIT.fingerprint, chain[-1])),
+    )
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.data())
+@settings(max_examples=50)
+def test_every_record_of_a_signed_log_is_proved(sizes: list[int], data: st.DataObject) -> None:
+    number = data.draw(st.integers(0, len(sizes) - 1))
+    place = data.draw(st.integers(0, sizes[number] - 1))
+    direction = data.draw(st.sampled_from(Direction))
+    proof = proven(sizes, number, place, direction)
+    checked = check_proof(proof, TRUSTED)
+    assert checked.flaw is None
+    assert checked.author == ("Delta-2" if direction is Direction.UP else "Prefecture")
+    assert (checked.number, checked.signed_at) == (number, len(sizes) - 1)
+    assert checked.digest == record_digest(checked.author_fp, record(1000 * number + place))
+
+
+@given(st.data())
+@settings(max_examples=300)
+def test_no_byte_of_what_is_proved_can_change(data: st.DataObject) -> None:
+    """Who, what, when, where in the log: all but what a proof only states (``_as_stated``)."""
+    proof = PROOFS[data.draw(st.integers(0, 2))]
+    bent = bytearray(encode_proof(proof))
+    place = data.draw(st.integers(0, len(bent) - 1))
+    bent[place] ^= data.draw(st.integers(1, 255))
+    found = decode_proof(bytes(bent))
+    if not isinstance(found, Rejected) and check_proof(found, TRUSTED).flaw is None:
+        assert found == _as_stated(proof, found)
+
+
+def _as_stated(proof: Proof, other: Proof) -> Proof:
+    """``proof`` with the few fields of ``other`` that no signature covers.
+
+    Place and count say the way up the tree and no more. Epoch and salt go into the chain before
+    envelope 0 and can be seen there only.
+    """
+    stated = replace(proof, place=other.place, count=other.count)
+    if proof.header.counter:
+        stated = replace(stated, epoch=other.epoch, salt=other.salt)
+    return stated
+
+
+def test_the_number_of_neighbors_is_not_proved() -> None:
+    assert check_proof(replace(PROOFS[1], count=4), TRUSTED).flaw is None
+
+
+PROOFS = [proven([2, 3, 2], number, 1) for number in range(3)]
+PROOF = proven([2, 3, 2], 1, 2)
+FIRST = proven([2, 3, 2], 0, 1)
+DOWN = proven([1, 1], 1, 0, Direction.DOWN)
+
+
+@pytest.mark.parametrize(
+    ("proof", "flaw"),
+    [
+        (replace(PROOF, kit_fp=OTHER.fingerprint), Flaw.AUTHOR),
+        (replace(PROOF, author_public=OTHER.public), Flaw.AUTHOR),
+        (replace(DOWN, author_public=KIT.public), Flaw.AUTHOR),
+        (replace(DOWN, network_id=bytes(16)), Flaw.AUTHOR),
+        (replace(FIRST, epoch=EPOCH + 1), Flaw.START),
+        (replace(FIRST, salt=b"salz"), Flaw.START),
+        (replace(FIRST, previous=bytes(32)), Flaw.START),
+        (replace(PROOF, network_id=bytes(16)), Flaw.SIGNATURE),
+        (replace(PROOF, record=record(1)), Flaw.SIGNATURE),
+        (replace(PROOF, record=replace(PROOF.record, minute=0)), Flaw.SIGNATURE),
+        (replace(PROOF, previous=bytes(32)), Flaw.SIGNATURE),
+        (replace(PROOF, following=()), Flaw.SIGNATURE),
+        (replace(PROOF, header=header(2, Direction.UP)), Flaw.SIGNATURE),
+        (replace(PROOF, signature=bytes(64)), Flaw.SIGNATURE),
+    ],
+)
+def test_each_lie_has_its_reason(proof: Proof, flaw: Flaw) -> None:
+    assert check_proof(proof, TRUSTED).flaw is flaw
+
+
+def test_a_proof_by_a_stranger_proves_nothing_about_ours() -> None:
+    assert check_proof(PROOF, {}).flaw is Flaw.KEY_UNKNOWN
+    assert check_proof(PROOF, {OTHER.public: "Delta-2"}).flaw is Flaw.KEY_UNKNOWN
+    assert check_proof(replace(PROOF, signature=bytes(64)), {}).flaw is Flaw.SIGNATURE
+
+
+def test_what_does_not_fit_together_is_no_proof() -> None:
+    with pytest.raises(ValueError, match="signature"):
+        make_proof(
+            network=CENTER.network_id,
+            kit_fp=KIT.fingerprint,
+            epoch=EPOCH,
+            salt=SALT,
+            author_public=KIT.public,
+            header=header(1, Direction.UP),
+            records=[record(1)],
+            place=0,
+            previous=bytes(32),
+            following=[],
+            signature=bytes(64),
+        )
+
+
+def test_what_is_signed_is_named() -> None:
+    assert signed_bytes(b"n" * 16, b"k" * 16, b"d" * 32) == (
+        b"crisiskit/1 sig\0" + b"n" * 16 + b"k" * 16 + b"d" * 32
+    )
