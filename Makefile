@@ -3,14 +3,21 @@
 PYTHON ?= python3
 SHARED ?= ../shared
 ARGS ?=
+CUTS ?= 20000
+HOURS ?= 1000
+KILLS ?= 1000
+MINUTES ?= 1
+FRAMES ?= 0
+ROUNDS ?= 0
+SEED ?=
 BIN = .venv/bin
 LOCALE = crisiskit/locale
 # Measured beside crisiskit; nothing of ours needs them.
 PEERS = rns==1.5.7 lxmf==1.2.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo env env-dev test check lint types imports bench bench-peers pictures messages
-.PHONY: lock wheels deb deb-test clean
+.PHONY: help demo env env-dev test fuzz check lint types imports bench bench-peers pictures messages
+.PHONY: power-cut kill simulate lock wheels deb deb-test clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -27,6 +34,10 @@ demo: env ## try it: a center, a kit and a played satellite modem on this machin
 test: env-dev ## run the tests (ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
 
+fuzz: env-dev ## throw hostile bytes at every door (MINUTES=10, or FRAMES=1000000; SEED= replays)
+	@$(BIN)/python -m crisiskit.sim.fuzz --minutes $(MINUTES) --frames $(FRAMES) \
+		--rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
 check: lint types imports test ## everything that must pass before a change lands
 
 lint: env-dev ## format and lint, without changing a file
@@ -39,6 +50,15 @@ types: env-dev ## static types
 
 imports: env-dev ## who may import whom
 	@$(BIN)/lint-imports --no-cache
+
+power-cut: env-dev ## cut the power under the store again and again (CUTS=20000)
+	@$(BIN)/python -m crisiskit.sim.powercut --cuts $(CUTS)
+
+kill: env-dev ## kill -9 running stations at random moments (KILLS=1000)
+	@KILL_ROUNDS=$(KILLS) $(BIN)/python -m pytest -n 0 --timeout=0 tests/world/test_kill.py
+
+simulate: env-dev ## whole networks under a virtual clock (HOURS=200000 of kits; SEED= is the first)
+	@$(BIN)/python -m crisiskit.sim --hours $(HOURS) $(if $(SEED),--seed $(SEED))
 
 bench: env-dev ## measure against the goals (ARGS=bytes, satellite, line, footprint)
 	@$(BIN)/python -m benchmarks --shared "$(SHARED)" $(ARGS)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from crisiskit.errors import UsageError
 from crisiskit.forms.words import fold, pick, seconds_of
+from crisiskit.harmless import clean_text
 from crisiskit.i18n import _, language
 from crisiskit.model import Precedence
 
@@ -17,12 +16,6 @@ if TYPE_CHECKING:
 
 TEXT_BYTES_MAX = 12_000
 _RAW_BYTES_MAX = 4 * TEXT_BYTES_MAX
-_LINE_ENDS = re.compile("\r\n?|[\u0085\u2028\u2029]")
-_UNWANTED = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters except tab and newline
-    "\u202a-\u202e\u2066-\u2069"  # bidirectional overrides, embeddings and isolates
-    "\ufeff\ud800-\udfff]"  # byte order mark, halves of characters
-)
 _PRECEDENCES = {
     "flash": Precedence.FLASH,
     "eclair": Precedence.FLASH,
@@ -35,15 +28,6 @@ _PRECEDENCES = {
     "routine": Precedence.ROUTINE,
     "courant": Precedence.ROUTINE,
 }
-
-
-def clean_text(text: str) -> str:
-    """``text`` as it may be sent and shown: NFC, no control or bidi override characters.
-
-    Newlines and tabs stay, blank ends go. Doing it twice changes nothing more.
-    """
-    lines = _LINE_ENDS.sub("\n", text)
-    return unicodedata.normalize("NFC", _UNWANTED.sub("", lines)).strip()
 
 
 def compose_text(text: str) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import gettext
 import os
-import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
 from crisiskit.errors import CrisiskitError
+from crisiskit.harmless import clean_line, in_line
 from crisiskit.model import Notice
 
 LANGUAGES = ("en", "fr")
@@ -22,7 +22,6 @@ LOCALES = Path(__file__).with_name("locale")
 VALUE_CHARACTERS_MAX = 300
 
 _VARIABLES = ("CRISISKIT_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
-_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 _chosen = ""
 
 
@@ -109,9 +108,9 @@ def _fill(message: str, values: Mapping[str, object]) -> str:
 
 def _shown(value: object) -> str:
     """A value from outside, harmless on a terminal: one line, no control characters."""
-    text = _UNSHOWABLE.sub(" ", str(value)).strip()
+    text = clean_line(str(value))
     short = len(text) <= VALUE_CHARACTERS_MAX
-    return text if short else text[: VALUE_CHARACTERS_MAX - 1] + "…"
+    return in_line(text if short else text[: VALUE_CHARACTERS_MAX - 1] + "…")
 
 
 _UNKNOWN_ERROR = N_("Something went wrong ({error}). Run “crisiskit doctor” to see what.")
@@ -196,6 +195,10 @@ ERRORS = {
     "store_io": N_(
         "The database {path} could not be read or written. Check the disk. Only what says KEPT "
         "is kept."
+    ),
+    "store_unsure": N_(
+        "The disk failed while {path} was written: nobody knows whether this was kept. Check "
+        "the disk, then look in the list before you write it again."
     ),
     "disk_full": N_(
         "The disk is full ({path}). Nothing new can be kept. Delete what you do not need, then "

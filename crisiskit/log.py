@@ -16,12 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+from crisiskit.harmless import clean_line
+
 LEVELS = ("debug", "info", "warning", "error")
 FILE_BYTES_MAX = 1024 * 1024
 FILES_KEPT = 2
 _PAIRS = re.compile(r"(?:^| )(?=[a-z_]+=)")
 _PLAIN = re.compile(r"[!#-<>-~]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class KeyValueFormatter(logging.Formatter):
@@ -42,7 +43,7 @@ class KeyValueFormatter(logging.Formatter):
         ]
         if words:
             line.append(f"event={_value(words)}")
-        line += [_CONTROL.sub(" ", text) for text in pairs]
+        line += [clean_line(text) for text in pairs]
         if record.exc_info and record.exc_info[0] is not None:
             line += _failure(record.exc_info[0], record.exc_info[2])
         return " ".join(line)

@@ -22,9 +22,9 @@ from crisiskit.codec.forms import (
     split_words,
     unpack,
 )
-from crisiskit.compose import clean_text
 from crisiskit.forms import catalog
 from crisiskit.forms.coordinates import show_position
+from crisiskit.harmless import clean_text, in_line
 from crisiskit.i18n import N_, language, speak
 from crisiskit.model import Precedence, RecordKind, State
 
@@ -73,7 +73,7 @@ def body_lines(
 def one_line(
     kind: RecordKind, data: bytes, text: str, lang: str | None = None, width: int = 80
 ) -> str:
-    """The body in at most ``width`` characters, for lists."""
+    """The body in at most ``width`` characters, for lists; isolated if it runs right to left."""
     lang = lang or language()
     form = read_form(data, text) if kind == RecordKind.FORM else None
     if kind == RecordKind.READ:
@@ -87,7 +87,7 @@ def one_line(
     else:
         line = text
     line = " ".join(clean_text(line[: 4 * width]).split())
-    return line if len(line) <= width else line[: width - 1].rstrip() + "…"
+    return in_line(line if len(line) <= width else line[: width - 1].rstrip() + "…")
 
 
 def read_form(data: bytes, text: str) -> tuple[Schema, Filled] | None:
@@ -137,7 +137,7 @@ def _form_lines(data: bytes, text: str, lang: str, minute: int | None) -> list[s
         if field.name in filled.values:
             value = answer_text(field, filled.values[field.name], lang, minute)
             first, *more = value.split("\n")
-            lines.append(pair.format(label=field.label.say(lang), value=first))
+            lines.append(pair.format(label=field.label.say(lang), value=in_line(first)))
             lines += [f"  {line}" for line in more]
     if filled.more:
         lines.append(_("This form has more fields than this version knows: update to read them."))

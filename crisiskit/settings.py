@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from transports.link import LinkKind
 
 FILE_NAME = "settings.toml"
-FILE_BYTES_MAX = 262_144
+FILE_BYTES_MAX = 65_536
 LINKS_MAX = 32
 
+# A key with thousands of dots would fill the memory of the machine while it is parsed.
+_DOTS_MAX = 64
+_TOO_MANY_DOTS = re.compile(rf"^(?!\s*#)(?:[^.\n]*\.){{{_DOTS_MAX + 1}}}", re.MULTILINE)
 _CLOSE_ENOUGH = 0.6
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 _MISSING = re.compile(r"Object missing required field `(.*)`")
@@ -36,7 +39,8 @@ _LINE = re.compile(r" ?\(at line (\d+), column \d+\)")
 
 Find = Callable[[str], "LinkKind"]
 Checked = TypeVar("Checked")
-Micros = Annotated[int, Meta(ge=0)]
+# So little that the spending of a day fits the 64 bits of a database.
+Micros = Annotated[int, Meta(ge=0, le=10**11)]
 
 
 class LinkPrice(Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,7 +129,10 @@ def _parse(path: Path) -> dict[str, Any]:
     if len(raw) > FILE_BYTES_MAX:
         raise SettingsError("file_too_large", path=path, limit=FILE_BYTES_MAX)
     try:
-        return tomllib.loads(raw.decode("utf-8-sig"))
+        text = raw.decode("utf-8-sig")
+        if deep := _TOO_MANY_DOTS.search(text):
+            raise _too_deep(path, text.count("\n", 0, deep.start()) + 1)
+        return tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise SettingsError(
@@ -137,9 +144,11 @@ def _parse(path: Path) -> dict[str, Any]:
         detail = _LINE.sub("", str(error)).removesuffix(" (at end of document)")
         raise SettingsError("settings_syntax", path=path, line=line, detail=detail) from None
     except RecursionError:
-        raise SettingsError(
-            "settings_syntax", path=path, line=1, detail=_("it is nested too deep")
-        ) from None
+        raise _too_deep(path, 1) from None
+
+
+def _too_deep(path: Path, line: int) -> SettingsError:
+    return SettingsError("settings_syntax", path=path, line=line, detail=_("it is nested too deep"))
 
 
 def _links(path: Path, tables: tuple[dict[str, Any], ...], find: Find) -> tuple[LinkSettings, ...]:

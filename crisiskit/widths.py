@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
+from crisiskit.harmless import ended
+
 
 def cells(text: str) -> int:
     """How many columns ``text`` takes."""
@@ -17,7 +19,7 @@ def fit(text: str, columns: int) -> str:
     """``text`` cut or filled with blanks to exactly so many columns."""
     if (taken := cells(text)) <= columns:
         return text + " " * (columns - taken)
-    short = _beginning(text, columns - 1) + "…"
+    short = ended(_beginning(text, columns - 1) + "…")
     return short + " " * (columns - cells(short))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import unicodedata
 
 import pytest
 from hypothesis import given
@@ -13,7 +12,6 @@ from crisiskit import i18n
 from crisiskit.codec.forms import Filled, unpack
 from crisiskit.compose import (
     TEXT_BYTES_MAX,
-    clean_text,
     compose_form,
     compose_text,
     parse_duration,
@@ -41,34 +39,6 @@ def refusal(code: str, caught: pytest.ExceptionInfo[UsageError]) -> dict[str, ob
 
 def test_text_is_sent_as_it_was_meant() -> None:
     assert compose_text("  Pont coupé\r\n2 blessés\tgraves\r") == "Pont coupé\n2 blessés\tgraves"
-
-
-@pytest.mark.parametrize(
-    ("typed", "kept"),
-    [
-        ("a\0b", "ab"),
-        ("a\x1b[31mred", "a[31mred"),
-        ("a\x1fb\x85c\x9bd", "ab\ncd"),
-        ("safe\u202egnp.exe", "safegnp.exe"),
-        ("\u2066a\u2069\ufeff", "a"),
-        ("e\u0301", "é"),
-        ("half \ud83d", "half"),
-        ("one\u2028two", "one\ntwo"),
-        ("👩\u200d🚒 \u200fعربي", "👩\u200d🚒 \u200fعربي"),
-    ],
-)
-def test_what_could_harm_or_deceive_is_taken_out(typed: str, kept: str) -> None:
-    assert clean_text(typed) == kept
-
-
-@given(st.text(st.characters()))
-def test_cleaning_twice_is_cleaning_once(text: str) -> None:
-    cleaned = clean_text(text)
-
-    assert clean_text(cleaned) == cleaned
-    assert unicodedata.is_normalized("NFC", cleaned)
-    assert not {c for c in cleaned if unicodedata.category(c) in ("Cc", "Cs")} - {"\n", "\t"}
-    assert cleaned.encode().decode() == cleaned
 
 
 @pytest.mark.parametrize("typed", ["", "   ", "\0\x01", "\n\t\n", "\u202e"])

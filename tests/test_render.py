@@ -165,7 +165,8 @@ def test_whatever_arrives_can_be_shown_on_any_terminal(
     for line in (*lines, short):
         assert not [c for c in line if unicodedata.category(c) in ("Cc", "Cs") and c != "\t"]
         assert "\u202e" not in line
-    assert len(short) <= 40 and "\t" not in short
+        assert line.count("\u2068") == line.count("\u2069")
+    assert len(short.strip("\u2068\u2069")) <= 40 and "\t" not in short
 
 
 def test_one_line_of_a_form_begins_with_what_it_is() -> None:

@@ -174,9 +174,10 @@ def test_a_wrong_value_is_named_with_the_reason(
         (b"name = 'x'\n# \xff\n", 2),
         ("x = [", 1),
         ("x = " + "9" * 5000 + "\n", 2),
-        ("x = " + "[" * 100_000 + "\n", 1),
+        ("x = " + "[" * 60_000 + "\n", 1),
+        ("# ok" + "." * 999 + "\nlog_level = 'info'\n" + "a." * 30_000 + "a = 1\n", 3),
     ],
-    ids=["no value", "twice", "no UTF-8", "open list", "giant number", "deep nest"],
+    ids=["no value", "twice", "no UTF-8", "open list", "giant number", "deep nest", "deep key"],
 )
 def test_what_is_no_settings_file_is_told_with_its_line(
     tmp_path: Path, text: str | bytes, line: int

@@ -20,8 +20,9 @@ Caller = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 PortNumber = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 PortOrAny = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+# Seconds and bits per second: finite, so that every sum of them is.
+Positive = Annotated[float, msgspec.Meta(ge=0.001, le=1e9)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 FrameBytes = Annotated[int, msgspec.Meta(ge=64, le=65_536)]
 Connections = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from crisiskit.clock import wall_ms
+from crisiskit.harmless import in_line
 from crisiskit.i18n import _, ngettext, notice_text
 from crisiskit.model import EVERY_KIT, Kit, Notice, Precedence, RecordKind
 from crisiskit.render import precedence_word
@@ -69,7 +70,7 @@ class DeskApp(StationApp):
         if isinstance(item, Kit):
             self.write_text(Draft(RecordKind.TEXT, Precedence.ROUTINE, to=item.name))
         elif isinstance(item, Notice):
-            self.push_screen(Words(f"{when(item.at)}  {item.station}", notice_text(item)))
+            self.push_screen(Words(f"{when(item.at)}  {in_line(item.station)}", notice_text(item)))
         else:
             super().open_item(item)
 
@@ -93,7 +94,7 @@ class DeskApp(StationApp):
     def _choose_kit(
         self, question: str, first: Sequence[tuple[str, str]], then: Callable[[str], None]
     ) -> None:
-        kits = [(kit.name, f"{kit.number}  {kit.name}") for kit in self.views.kits()]
+        kits = [(kit.name, f"{kit.number}  {in_line(kit.name)}") for kit in self.views.kits()]
         if not kits:
             self.tell(_("No kit is enrolled yet: crisiskit center enrol."))
             return

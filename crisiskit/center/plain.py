@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from crisiskit.clock import wall_ms
 from crisiskit.errors import UsageError
+from crisiskit.harmless import in_line
 from crisiskit.i18n import _, notice_text
 from crisiskit.model import EVERY_KIT, Message, Precedence, RecordKind
 from crisiskit.screens.lines import age
@@ -36,7 +37,9 @@ class DeskLines(Lines):
 
     def _whom(self) -> str:
         names = [kit.name for kit in self.views.kits()]
-        to = self.ask_or_drop(_("To which kit? {names}: ").format(names=", ".join(names)))
+        to = self.ask_or_drop(
+            _("To which kit? {names}: ").format(names=", ".join(map(in_line, names)))
+        )
         if to != EVERY_KIT and to not in names and to not in self._numbers():
             raise UsageError("kit_unknown", name=to)
         return to
@@ -70,7 +73,7 @@ class DeskLines(Lines):
             self.say(
                 words.format(
                     number=kit.number,
-                    name=kit.name,
+                    name=in_line(kit.name),
                     ago=ago,
                     unread=kit.unread,
                     waiting=kit.waiting,
@@ -80,4 +83,6 @@ class DeskLines(Lines):
     def notices(self, _rest: str) -> None:
         """The alerts."""
         for notice in self.views.notices():
-            self.say(f"{age(notice.at, wall_ms())} {notice.station}: {notice_text(notice)}")
+            self.say(
+                f"{age(notice.at, wall_ms())} {in_line(notice.station)}: {notice_text(notice)}"
+            )

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from crisiskit.harmless import clean_json
 from crisiskit.i18n import _
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -50,7 +51,8 @@ def examples(*lines: str) -> str:
 
 def emit(row: Mapping[str, object]) -> None:
     """One JSON object as one line on standard output, at once."""
-    click.echo(json.dumps(row, ensure_ascii=sys.stdout.encoding.lower() != "utf-8"))
+    line = json.dumps(row, ensure_ascii=sys.stdout.encoding.lower() != "utf-8")
+    click.echo(clean_json(line))
 
 
 def say(sentence: str) -> None:

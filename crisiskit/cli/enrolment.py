@@ -11,6 +11,7 @@ import click
 
 from crisiskit.cli.common import emit, examples, home_option, json_option, say
 from crisiskit.errors import TrustError
+from crisiskit.harmless import in_line
 from crisiskit.i18n import _
 from crisiskit.installation import Installation
 
@@ -83,7 +84,7 @@ def _agreed(name: str, code: str) -> bool:
 
     if not sys.stdin.isatty():
         raise click.UsageError(_("Nobody can be asked here: give the kit's code with --code."))
-    say(_("The kit “{name}” asks to be enrolled.").format(name=name))
+    say(_("The kit “{name}” asks to be enrolled.").format(name=in_line(name)))
     say(_("Code: {code}").format(code=code))
     while True:
         click.echo(_("Does the kit's screen show this code? (yes/no) "), err=True, nl=False)
@@ -118,7 +119,7 @@ def kit_init(home: Path, name: str, center: Path, as_json: bool) -> None:
         emit(_facts(made))
         return
     text = _("Kit “{name}” of network “{network}” is ready in {home}.")
-    say(text.format(name=made.name, network=made.network, home=home))
+    say(text.format(name=in_line(made.name), network=in_line(made.network), home=home))
     if made.exercise:
         say(_("This is an EXERCISE network."))
     name = f"request.ckrq --home {shlex.quote(str(home))}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from crisiskit.cli.columns import width_here
+from crisiskit.harmless import in_line
 from crisiskit.i18n import _, ngettext
 from crisiskit.model import Message
 from crisiskit.render import (
@@ -43,7 +44,7 @@ def print_head(any_rows: bool) -> None:
 def print_row(message: Message) -> None:
     """One message in one line: ``<`` came in, ``>`` was written here."""
     room = width_here() - _BEFORE_TEXT
-    other = f"< {message.author}" if message.box == "in" else f"> {message.to}"
+    other = f"< {in_line(message.author)}" if message.box == "in" else f"> {in_line(message.to)}"
     line = one_line(message.kind, message.data, message.text, width=room)
     row = (
         fit(message.id, ID),
@@ -61,8 +62,8 @@ def print_whole(found: Sequence[Message]) -> None:
     first = found[0]
     pairs = [
         (_("Message"), first.id),
-        (_("From"), first.author),
-        (_("To"), ", ".join(message.to for message in found)),
+        (_("From"), in_line(first.author)),
+        (_("To"), ", ".join(in_line(message.to) for message in found)),
         (_("Precedence"), precedence_word(first.precedence)),
         (_("Written"), local_time(first.written_at)),
     ]
@@ -91,7 +92,7 @@ def _when(message: Message) -> int:
 def _progress(message: Message, several: bool) -> str:
     words = f"{state_word(message.state)}  {local_time(message.state_at)}"
     if several:
-        words = f"{message.to}  {words}"
+        words = f"{in_line(message.to)}  {words}"
     if message.link:
         words += f"  {message.link}, {size_text(message.frame_bytes)}"
         if message.credits:

@@ -4,7 +4,7 @@ An ack block says three things about one epoch of the other side: everything bel
 is stored (``digest`` proves which bytes), ``next`` itself and the other numbers listed are
 missing, the rest up to ``seen`` is stored too. Above ``seen`` nothing is known.
 
-    [epoch low 1][next 2][digest 4][head 1][epoch high 1, if wide][count 1, if long][bits]
+    [epoch low 1][next 2][digest 4][head 1][epoch high 1, salt 2, if wide][count 1, if long][bits]
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ NO_DIGEST = bytes(DIGEST_BYTES)
 SEQ_MAX = 0xFFFE
 SPAN_MAX = 1024
 MISSING_MAX = 255
+MISSING_IN_RECEIPT_MAX = 65_536
 PARTS_MAX = 64
+SALT_BYTES = 2
 _PART_MARK = 0xFFFF
 _WIDE = 0x80
 _RUNS = 6
@@ -36,7 +38,8 @@ _STORED_RUN_K = 3
 class AckBlock:
     """What one side holds of an epoch of the other.
 
-    ``epoch`` is whole if ``wide``, else only its low byte is sent and comes back
+    ``salt`` is empty, or the first two bytes of the life's salt; then the block is ``wide``:
+    ``epoch`` is whole, else only its low byte is sent and comes back
     (:func:`resolve_epoch`). ``missing`` starts with ``next`` unless nothing beyond it is
     stored, and then ``seen`` is ``next - 1``.
     """
@@ -46,7 +49,12 @@ class AckBlock:
     digest: bytes
     seen: int
     missing: tuple[int, ...] = ()
-    wide: bool = False
+    salt: bytes = b""
+
+    @property
+    def wide(self) -> bool:
+        """Whether it names one life and no other."""
+        return bool(self.salt)
 
     def arrived(self, seq: int) -> bool:
         """Stored out of order: beyond ``next`` and not missing."""
@@ -72,7 +80,7 @@ class Receipt:
 
 
 def ack_block(
-    epoch: int, next_seq: int, digest: bytes, stored_beyond: Collection[int], wide: bool = False
+    epoch: int, next_seq: int, digest: bytes, stored_beyond: Collection[int], salt: bytes = b""
 ) -> AckBlock:
     """The block for what is stored. ``stored_beyond`` are numbers above ``next_seq``.
 
@@ -85,7 +93,7 @@ def ack_block(
         limit = missing[MISSING_MAX]
         seen = max((seq for seq in stored if seq < limit), default=next_seq - 1)
         missing = [seq for seq in missing if seq < seen]
-    return AckBlock(epoch, next_seq, digest, seen, tuple(missing), wide)
+    return AckBlock(epoch, next_seq, digest, seen, tuple(missing), salt[:SALT_BYTES])
 
 
 def resolve_epoch(low: int, newest: int) -> int:
@@ -108,7 +116,10 @@ def encode_block(block: AckBlock | PartRequest) -> bytes:
         raise ValueError("not an ack block")
     tail = _encode_missing(block)
     if block.wide:
-        tail = bytes([tail[0] | _WIDE]) + (block.epoch >> 8).to_bytes(1, "big") + tail[1:]
+        if len(block.salt) != SALT_BYTES:
+            raise ValueError("a wide block has two bytes of the salt")
+        named = (block.epoch >> 8).to_bytes(1, "big") + block.salt
+        tail = bytes([tail[0] | _WIDE]) + named + tail[1:]
     return low + block.next.to_bytes(2, "big") + block.digest + tail
 
 
@@ -122,15 +133,16 @@ def read_block(reader: Reader) -> AckBlock | PartRequest:
     head = reader.uint(1)
     wide = bool(head & _WIDE)
     epoch = low | reader.uint(1) << 8 if wide else low
+    salt = reader.take(SALT_BYTES) if wide else b""
     method, count = head >> 4 & 7, head & 15
     if count == 0:
         if method:
             raise MalformedError(Reject.ACK)
-        return AckBlock(epoch, following, digest, following - 1, (), wide)
+        return AckBlock(epoch, following, digest, following - 1, (), salt)
     if count == _LONG:
         count += reader.uint(1)
     missing, seen = _read_missing(reader, method, count, following)
-    return AckBlock(epoch, following, digest, seen, tuple(missing), wide)
+    return AckBlock(epoch, following, digest, seen, tuple(missing), salt)
 
 
 def encode_receipt(receipt: Receipt) -> bytes:
@@ -143,10 +155,14 @@ def decode_receipt(data: bytes) -> Receipt | Rejected:
     """The way back from :func:`encode_receipt`."""
     reader = Reader(data, Reject.ACK)
     blocks: list[AckBlock | PartRequest] = []
+    missing = 0
     try:
         time_s = reader.uint(4)
         while not reader.done:
             blocks.append(read_block(reader))
+            missing += len(blocks[-1].missing)
+            if missing > MISSING_IN_RECEIPT_MAX:
+                raise MalformedError(Reject.ACK)
     except MalformedError as bad:
         return Rejected(bad.code)
     return Receipt(time_s, tuple(blocks))
@@ -162,6 +178,9 @@ def _encode_missing(block: AckBlock) -> bytes:
     ways = [(k, len(missing), _rice(missing, seen, k)) for k in range(_RICE_MAX + 1)]
     runs = _runs(missing, seen)
     ways.append((_RUNS, len(runs) // 2, _exp_golomb(runs)))
+    ways = [way for way in ways if way[1] <= _LONG + 0xFF]
+    if not ways:
+        raise ValueError("more gaps than a block can name")
     method, count, bits = min(ways, key=lambda way: (len(way[2]) + (way[1] >= _LONG), way[0]))
     if count < _LONG:
         return bytes([method << 4 | count]) + bits

@@ -15,7 +15,8 @@ from crisiskit.codec.wire import Reader
 
 SALT_BYTES = 4
 DIGEST_BYTES = 32
-QUERY_EPOCHS_MAX = 60
+QUERY_LIVES_MAX = 60
+ASKED_BYTES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +48,29 @@ def decode_checkpoint(data: bytes) -> Checkpoint | Rejected | None:
     return found if reader.done else Rejected(Reject.RECORD)
 
 
-def encode_query(epochs: Sequence[tuple[int, int]]) -> bytes:
-    """4 bytes for each epoch: its number, and how many envelopes the asker has of it."""
-    if not 0 < len(epochs) <= QUERY_EPOCHS_MAX:
-        raise ValueError("a query names 1 to 60 epochs")
-    return b"".join(e.to_bytes(2, "big") + count.to_bytes(2, "big") for e, count in epochs)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A life asked for: its epoch, the first two bytes of its salt, the asker's count of it."""
+
+    epoch: int
+    salt: bytes
+    count: int
 
 
-def decode_query(data: bytes) -> tuple[tuple[int, int], ...]:
-    """The epochs asked for, with the asker's counts; hostile bytes ask for nothing."""
-    if len(data) % 4 or len(data) > 4 * QUERY_EPOCHS_MAX:
+def encode_query(lives: Sequence[Asked]) -> bytes:
+    """6 bytes for each life: epoch 2, salt 2, count 2."""
+    if not 0 < len(lives) <= QUERY_LIVES_MAX:
+        raise ValueError("a query names 1 to 60 lives")
+    return b"".join(
+        one.epoch.to_bytes(2, "big") + one.salt + one.count.to_bytes(2, "big") for one in lives
+    )
+
+
+def decode_query(data: bytes) -> tuple[Asked, ...]:
+    """The lives asked for; hostile bytes ask for nothing."""
+    if len(data) % ASKED_BYTES or len(data) > ASKED_BYTES * QUERY_LIVES_MAX:
         return ()
-    pieces = (data[at : at + 4] for at in range(0, len(data), 4))
-    return tuple((int.from_bytes(p[:2], "big"), int.from_bytes(p[2:], "big")) for p in pieces)
+    reader, found = Reader(data, Reject.RECORD), []
+    while not reader.done:
+        found.append(Asked(reader.uint(2), reader.take(2), reader.uint(2)))
+    return tuple(found)

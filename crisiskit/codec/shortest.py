@@ -57,7 +57,7 @@ class DeflateMeter:
         """Bytes of the whole with ``text`` added, and the meter that has added it."""
         state = self._state.copy()
         written = self._written + len(state.compress(text))
-        tail = state.copy().flush().rstrip(b"\0")
+        tail = _without_zeros(state.copy().flush())
         return written + len(tail), DeflateMeter(state, written)
 
 
@@ -90,7 +90,14 @@ def _primed_deflate() -> _Compress:
 def _deflate(text: bytes) -> bytes:
     """Raw deflate (RFC 1951) without the zero bytes at its end; at most two are cut."""
     state = _primed_deflate().copy()
-    return (state.compress(text) + state.flush()).rstrip(b"\0")
+    return _without_zeros(state.compress(text) + state.flush())
+
+
+def _without_zeros(coded: bytes) -> bytes:
+    """Without the zero bytes that a reader puts back; a stream can end with more than those."""
+    for _ in _CUT_ZEROS:
+        coded = coded.removesuffix(b"\0")
+    return coded
 
 
 def _inflate(coded: bytes) -> bytes:
@@ -133,8 +140,12 @@ def _unzstd(coded: bytes) -> bytes:
             raise MalformedError(Reject.TEXT)
         with opener.stream_reader(io.BytesIO(coded)) as stream:
             text = stream.read(TEXT_BYTES_MAX + 1)
+        if len(text) != stated:
+            raise MalformedError(Reject.TEXT)
+        once_more = opener.decompressobj()  # the only one that says where the frame ended
+        once_more.decompress(coded)
     except zstandard.ZstdError:
         raise MalformedError(Reject.TEXT) from None
-    if len(text) != stated:
+    if once_more.unused_data:
         raise MalformedError(Reject.TEXT)
     return text

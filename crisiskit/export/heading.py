@@ -6,7 +6,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from crisiskit.compose import clean_text
+from crisiskit.harmless import clean_text
 
 # Marks that show nothing but can reorder, hide or tag the words around them. The joiners stay:
 # some scripts are not readable without.

@@ -15,6 +15,7 @@ from textual.widgets import Static
 from crisiskit.clock import wall_ms
 from crisiskit.errors import CrisiskitError
 from crisiskit.forms import catalog
+from crisiskit.harmless import in_line
 from crisiskit.i18n import _, explain, language, ngettext
 from crisiskit.model import CENTER, Message, Precedence, RecordKind, State
 from crisiskit.screens.arrivals import Arrivals, arrival_words
@@ -147,8 +148,8 @@ class StationApp(App[None]):
 
     def who(self) -> str:
         """Who we are."""
-        name = station(CENTER) if self.views.role == CENTER else self.views.own_name
-        return f"{self.exercise()}{name} ({self.views.network})"
+        name = station(CENTER) if self.views.role == CENTER else in_line(self.views.own_name)
+        return f"{self.exercise()}{name} ({in_line(self.views.network)})"
 
     def exercise(self) -> str:
         """In front of every heading: whether this is in earnest."""

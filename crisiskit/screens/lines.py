@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 from rich.cells import cell_len
 
+from crisiskit.harmless import in_line
 from crisiskit.i18n import _, notice_text
 from crisiskit.model import CENTER, Kit, Message, Notice, Precedence, State
 from crisiskit.render import age_text, one_line, state_word
@@ -37,7 +38,7 @@ def life_word(message: Message) -> str:
 
 def station(name: str) -> str:
     """A station's name as people say it."""
-    return _("center") if name == CENTER else name
+    return _("center") if name == CENTER else in_line(name)
 
 
 def age(since_ms: int, now_ms: int) -> str:
@@ -146,7 +147,13 @@ class KitRows:
         """One kit as one line."""
         heard = item.last_contact_at
         ago = _("never") if heard is None else age(heard, self._clock())
-        cells = [(str(item.number), 6), (item.name, 19), ("", 1), (ago, 16), (item.last_link, 14)]
+        cells = [
+            (str(item.number), 6),
+            (in_line(item.name), 19),
+            ("", 1),
+            (ago, 16),
+            (item.last_link, 14),
+        ]
         cells += [(str(item.unread or "-"), 8), (str(item.waiting or "-"), 10)]
         mark = "quiet" if heard is None else "strong" if item.unread else ""
         return [(fit(text, size), mark) for text, size in cells]
@@ -178,6 +185,6 @@ class NoticeRows:
 
     def cells(self, item: Notice, width: int) -> Cells:
         """One notice as one line."""
-        who = f"{item.station}: " if item.station else ""
+        who = f"{in_line(item.station)}: " if item.station else ""
         ago = fit(age(item.at, self._clock()), _AGE)
         return [(ago, ""), (who + notice_text(item), "strong")]

@@ -10,11 +10,12 @@ from typing import TextIO
 
 from crisiskit.clock import minute_of, wall_ms
 from crisiskit.codec.forms import AnyField, Choice
-from crisiskit.compose import clean_text, compose_form, compose_text, parse_precedence
+from crisiskit.compose import compose_form, compose_text, parse_precedence
 from crisiskit.errors import CrisiskitError, StoreError, UsageError
 from crisiskit.forms import catalog
 from crisiskit.forms.answers import AnswerError, parse_answer
 from crisiskit.forms.words import fold, pick
+from crisiskit.harmless import clean_text, in_line
 from crisiskit.i18n import N_, _, explain, language
 from crisiskit.model import Message, Precedence, RecordKind
 from crisiskit.render import body_lines, one_line
@@ -93,7 +94,7 @@ class Lines:
         for stream in (self._read, self._write):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="replace")
-        name, network = self.views.own_name, self.views.network
+        name, network = in_line(self.views.own_name), in_line(self.views.network)
         self.say(_("crisiskit, {name} ({network}).").format(name=name, network=network))
         if self.views.exercise:
             self.say(_("EXERCISE"))

@@ -15,6 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from crisiskit.errors import CrisiskitError
+from crisiskit.harmless import ended
 from crisiskit.i18n import explain
 
 PAGE_ROWS = 128
@@ -29,7 +30,7 @@ def fit(text: str, width: int) -> str:
         return ""
     if cell_len(text) <= width:
         return set_cell_size(text, width)
-    return set_cell_size(set_cell_size(text, width - 1).rstrip() + "…", width)
+    return set_cell_size(ended(set_cell_size(text, width - 1).rstrip() + "…"), width)
 
 
 class Rows(Protocol):

@@ -89,7 +89,10 @@ class Observer(Protocol):
 
 
 class World:
-    """See the module. Give it a folder for its databases, carriers, and a seed."""
+    """See the module. Give it a folder for its databases, carriers, and a seed.
+
+    In a folder used before, the stations go on from what their databases hold.
+    """
 
     def __init__(
         self, folder: Path, carriers: Sequence[Carrier], kits: int = 1, seed: int = 0
@@ -104,7 +107,8 @@ class World:
         self.center = self._station(folder, CENTER, is_center=True)
         self.kits = [self._station(folder, f"kit-{n}", is_center=False) for n in range(1, kits + 1)]
         for number, kit in enumerate(self.kits, 1):
-            self._pair(kit, number)
+            if not kit.store.pairings():
+                self._pair(kit, number)
         for station in self.stations:
             self.start(station)
 

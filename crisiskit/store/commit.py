@@ -207,11 +207,11 @@ def _answered(db: sqlite3.Connection, c: Answered, now: int) -> None:
 
 
 def _requeued(db: sqlite3.Connection, c: Requeued, now: int) -> None:
-    """Records of a closed epoch wait again; its envelopes are not repeated."""
+    """Records of a closed epoch wait again, those held too: nothing of it is sure any more."""
     db.execute(
         "UPDATE delivery SET state = 'kept', state_at = ?, epoch = NULL, seq = NULL,"
         " place = NULL WHERE pairing = ? AND box = 'out' AND epoch = ?"
-        " AND state IN ('sealed', 'sent', 'arrived')",
+        " AND state IN ('sealed', 'sent', 'arrived', 'held')",
         (now, c.pairing, c.epoch),
     )
     db.execute(

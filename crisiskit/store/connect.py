@@ -28,18 +28,27 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(
             path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False
         )
-        for pragma in _FOR_ALL:
-            connection.execute(f"PRAGMA {pragma}")
-        journal = "WAL" if sqlite3.sqlite_version_info >= WAL_SOUND_SINCE else "TRUNCATE"
-        connection.execute(f"PRAGMA journal_mode = {journal}")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA secure_delete = ON")
-        found = schema.version(connection)
-        if found > schema.VERSION:
-            raise StoreError("store_newer", path=path, found=found, known=schema.VERSION)
-        if found < schema.VERSION:
-            schema.migrate(connection)
+        try:
+            _make_ready(connection, path)
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+
+def _make_ready(connection: sqlite3.Connection, path: Path) -> None:
+    for pragma in _FOR_ALL:
+        connection.execute(f"PRAGMA {pragma}")
+    journal = "WAL" if sqlite3.sqlite_version_info >= WAL_SOUND_SINCE else "TRUNCATE"
+    connection.execute(f"PRAGMA journal_mode = {journal}")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")
+    found = schema.version(connection)
+    if found > schema.VERSION:
+        raise StoreError("store_newer", path=path, found=found, known=schema.VERSION)
+    if found < schema.VERSION:
+        with transaction(connection):
+            schema.migrate(connection)
 
 
 def open_reader(path: Path) -> sqlite3.Connection:

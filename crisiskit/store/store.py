@@ -29,7 +29,8 @@ from crisiskit.model import (
 )
 from crisiskit.step import Change, Queued, Snapshot
 from crisiskit.store import commit, load
-from crisiskit.store.connect import explained, open_writer, transaction
+from crisiskit.store.connect import explained, open_writer
+from crisiskit.store.writer import Writer
 
 BALLAST_BYTES = 8 * 1024 * 1024
 TWINS_MAX = 256
@@ -87,11 +88,15 @@ class Store:
     def __init__(self, path: Path, wall: Callable[[], int]) -> None:
         self.path = path
         self._wall = wall
-        self._db = open_writer(path)
+        self._writer = Writer(path, lambda: open_writer(path), wall)
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        return self._writer.db
 
     def close(self) -> None:
         """Close the connection; what was committed stays."""
-        self._db.close()
+        self._writer.close()
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""
@@ -102,12 +107,13 @@ class Store:
 
     def meta(self, key: str) -> bytes | None:
         """A fact of this installation, such as its role."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else bytes(row[0])
+        with explained(self.path):
+            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+            return None if row is None else bytes(row[0])
 
     def set_meta(self, **facts: bytes) -> None:
         """Write facts of this installation together."""
-        with explained(self.path), transaction(self._db) as db:
+        with self._writer.transaction() as db:
             db.executemany(
                 "INSERT INTO meta (key, value) VALUES (?, ?)"
                 " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
@@ -116,7 +122,7 @@ class Store:
 
     def add_pairing(self, new: NewPairing, **facts: bytes) -> int:
         """Write a pairing, with facts of this installation, in one transaction."""
-        with explained(self.path), transaction(self._db) as db:
+        with self._writer.transaction(lambda db: _is_known(db, new.kit_fp)) as db:
             return _insert_pairing(db, new, facts, self._wall())
 
     def admit_kit(
@@ -127,7 +133,7 @@ class Store:
         ``number_for`` sees all kits admitted so far, in the transaction that writes: nobody
         else admits one meanwhile. The number of a known kit changes nothing.
         """
-        with explained(self.path), transaction(self._db) as db:
+        with self._writer.transaction(lambda db: _is_known(db, new.kit_fp)) as db:
             rows = db.execute(
                 "SELECT p.kit_number, p.name, p.kit_fp, m.value FROM pairing p"
                 " LEFT JOIN meta m ON m.key = ? || p.kit_number ORDER BY p.kit_number",
@@ -147,7 +153,8 @@ class Store:
 
         Raises UsageError ``kit_unknown`` or ``message_unknown`` for an unknown recipient or
         answered message, StoreError ``disk_full`` when there is no room. A FLASH record
-        then still finds the ballast's room.
+        then still finds the ballast's room. StoreError ``store_unsure``: the disk failed in
+        such a way that nobody knows.
         """
         try:
             return self._keep(drafts)
@@ -158,11 +165,13 @@ class Store:
             return self._keep(drafts)
 
     def _keep(self, drafts: Sequence[Draft]) -> list[str]:
-        with explained(self.path), transaction(self._db) as db:
+        codes: list[str] = []
+        with self._writer.transaction(lambda db: _are_kept(db, codes)) as db:
             own = db.execute("SELECT value FROM meta WHERE key = 'own_fp'").fetchone()
             if own is None:
                 raise CrisiskitError("not_activated")
-            return [self._insert(db, bytes(own[0]), draft) for draft in drafts]
+            codes += [self._insert(db, bytes(own[0]), draft) for draft in drafts]
+        return codes
 
     def _insert(self, db: sqlite3.Connection, own_fp: bytes, draft: Draft) -> str:
         now = self._wall()
@@ -210,7 +219,7 @@ class Store:
 
     def cancel(self, ref: int) -> None:
         """Withdraw a delivery that was not sealed yet, else UsageError ``cancel_too_late``."""
-        with explained(self.path), transaction(self._db) as db:
+        with self._writer.transaction(lambda db: _state(db, ref) == State.CANCELLED) as db:
             done = db.execute(
                 "UPDATE delivery SET state = 'cancelled', state_at = ?"
                 " WHERE id = ? AND state = 'kept'",
@@ -225,7 +234,7 @@ class Store:
         True the first time; later calls change nothing. ``ref`` is the delivery's number.
         """
         now = self._wall()
-        with explained(self.path), transaction(self._db) as db:
+        with self._writer.transaction(lambda db: _state(db, ref) == State.READ) as db:
             row = db.execute(
                 "SELECT d.pairing, d.epoch, d.seq, d.place, p.keeps_root FROM delivery d"
                 " JOIN pairing p ON p.id = d.pairing"
@@ -254,7 +263,7 @@ class Store:
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Commit the changes of one step in one transaction."""
-        with explained(self.path), transaction(self._db) as db:
+        with self._writer.transaction() as db:
             commit.apply(db, changes, self._wall())
 
     def snapshot(self) -> Snapshot:
@@ -274,7 +283,7 @@ class Store:
         Every pairing goes to an epoch above ``floor``, the highest ever opened, and by a
         random step more. What the far ends hold is to be asked for, and they are to be told.
         """
-        with explained(self.path), transaction(self._db) as db:
+        with self._writer.transaction() as db:
             rows = db.execute("SELECT id, send_epoch, send_chain, keeps_root FROM pairing")
             for pairing, epoch, chain, keeps_root in rows.fetchall():
                 sends = Direction.DOWN if keeps_root else Direction.UP
@@ -328,7 +337,7 @@ class Store:
     ) -> None:
         """What the link bar shows of a link."""
         now = self._wall()
-        with explained(self.path), transaction(self._db) as db:
+        with self._writer.transaction() as db:
             db.execute(
                 "INSERT INTO link_state (name, kind, phase, signal, reason, since, waiting)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
@@ -340,7 +349,7 @@ class Store:
 
     def forget_links(self, names: Sequence[str]) -> None:
         """Keep the states of these links only, each shown as down until it reports."""
-        with explained(self.path), transaction(self._db) as db:
+        with self._writer.transaction() as db:
             marks = ",".join("?" * len(names))
             db.execute(f"DELETE FROM link_state WHERE name NOT IN ({marks})", tuple(names))
             db.execute("UPDATE link_state SET phase = 'down', signal = NULL, waiting = 0")
@@ -360,7 +369,7 @@ class Store:
         An epoch's envelopes go together, since their digests are a chain. Records stay.
         """
         now = self._wall()
-        with explained(self.path), transaction(self._db) as db:
+        with self._writer.transaction() as db:
             db.execute("DELETE FROM part WHERE at < ?", (now - PARTS_MS,))
             db.execute(
                 "DELETE FROM envelope WHERE (pairing, epoch) IN (SELECT pairing, epoch"
@@ -383,10 +392,11 @@ class Store:
                     file.write(bytes(65_536))
 
     def release_ballast(self) -> bool:
-        """Give the reserve back to a full disk; False when it is gone already."""
-        if not self._ballast.exists():
+        """Give the reserve back to a full disk; False when it is gone, or cannot be."""
+        try:
+            self._ballast.unlink()
+        except OSError:
             return False
-        self._ballast.unlink()
         return True
 
 
@@ -412,6 +422,21 @@ def _insert_pairing(
     )
     db.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", facts.items())
     return int(cursor.lastrowid or 0)
+
+
+def _is_known(db: sqlite3.Connection, kit_fp: bytes) -> bool:
+    found = db.execute("SELECT 1 FROM pairing WHERE kit_fp = ?", (kit_fp,)).fetchone()
+    return found is not None
+
+
+def _are_kept(db: sqlite3.Connection, codes: Sequence[str]) -> bool:
+    ours = "SELECT 1 FROM record WHERE code = ? AND box = 'out'"
+    return all(db.execute(ours, (code,)).fetchone() is not None for code in codes)
+
+
+def _state(db: sqlite3.Connection, delivery: int) -> str:
+    row = db.execute("SELECT state FROM delivery WHERE id = ?", (delivery,)).fetchone()
+    return "" if row is None else str(row[0])
 
 
 def _recipients(db: sqlite3.Connection, to: str) -> list[int]:

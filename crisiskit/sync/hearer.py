@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from crisiskit.codec.acks import NO_DIGEST, AckBlock, PartRequest, ack_block, encode_block
 from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf
+from crisiskit.codec.checkpoint import Asked
 from crisiskit.codec.content import Content, open_content, wide_minute
 from crisiskit.codec.header import Header, associated_data, decode_header
 from crisiskit.codec.parts import open_part
@@ -456,27 +457,33 @@ class Hearer:
                 self._assembly.asked(request)
         return tuple(blocks), tuple(lives)
 
-    def asked(self, epochs: Iterable[tuple[int, int]], now_s: float) -> None:
-        """The far end doubts what we hold of these epochs, of which it has so many envelopes."""
-        for epoch, count in epochs:
-            lives = [heard for heard in self._heard.values() if heard.keys.epoch == epoch]
-            for heard in lives:
-                self._answers[heard.name] = self._answer(heard, count)
-            if not lives:
-                self._answers[epoch, b""] = ack_block(epoch, 0, NO_DIGEST, (), wide=True)
+    def asked(self, lives: Iterable[Asked], now_s: float) -> None:
+        """The far end doubts what we hold of these lives of its own."""
+        for one in lives:
+            known = (
+                heard
+                for name, heard in self._heard.items()
+                if name[0] == one.epoch and name[1][:2] == one.salt
+            )
+            heard = next(known, None)
+            self._answers[one.epoch, one.salt] = (
+                ack_block(one.epoch, 0, NO_DIGEST, (), one.salt)
+                if heard is None
+                else self._answer(heard, one.count)
+            )
         self._answers_due_s = now_s if self._answers else None
 
     def _answer(self, heard: Heard, count: int) -> AckBlock:
         """What is stored of a life, as far as the asker can compare it with its own."""
         if count >= heard.next_seq:
-            return replace(self._block(heard), wide=True)
+            return self._block(heard, wide=True)
         epoch, salt = heard.name
         digest = chain_start(self.direction, epoch, salt, self._kit_fp)
         leaves = self._archive.leaves(self.pairing, epoch, salt, count)
         for leaf in leaves:
             digest = chain_next(digest, leaf)
         proved = count > 0 and len(leaves) == count and all(leaves)
-        return ack_block(epoch, count, digest[:4] if proved else NO_DIGEST, (), wide=True)
+        return ack_block(epoch, count, digest[:4] if proved else NO_DIGEST, (), salt)
 
     def owe(self, lives: Iterable[Life], now_s: float) -> None:
         """A receipt about these lives did not leave: it is due again."""
@@ -495,14 +502,17 @@ class Hearer:
     def _receipted(self, heard: Heard, now_s: float) -> None:
         heard.news, heard.due_s, heard.receipted_s = 0, None, now_s
 
-    def _block(self, heard: Heard, beyond: bool = True) -> AckBlock:
+    def _block(self, heard: Heard, beyond: bool = True, wide: bool = False) -> AckBlock:
         digest = heard.digest[:4] if heard.next_seq and heard.digest else NO_DIGEST
         stored: tuple[int, ...] = ()
         if beyond and heard.next_seq not in heard.waiting:
             stored = (*heard.ahead, *heard.waiting)
         above = [seq for seq in stored if seq > heard.next_seq]
-        wide = heard.rides or heard.wide or heard.keys.epoch <= self._highest() - WIDE_AFTER
-        return ack_block(heard.keys.epoch, heard.next_seq, digest, above, wide)
+        epoch, salt = heard.name
+        wide = wide or heard.rides or heard.wide or epoch <= self._highest() - WIDE_AFTER
+        twins = sum(name[0] == epoch for name in self._heard)
+        named = salt if wide or twins > 1 else b""
+        return ack_block(epoch, heard.next_seq, digest, above, named)
 
     def heard_receipt(self, keys: EpochKeys, counter: int, now_s: float) -> list[Change] | None:
         """Note the life a receipt came from; its epoch is confirmed when data next leaves.

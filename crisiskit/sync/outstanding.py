@@ -137,6 +137,11 @@ class Outstanding:
             one.due_s = now_s
         return [one.seq for one in held], [one.seq for one in arrived]
 
+    def forget_arrived(self) -> None:
+        """What the far end had out of order it may have lost: it will say so, or get it again."""
+        for one in self:
+            one.arrived = False
+
     def _carried(self, carries: Carries) -> Outgoing | None:
         if carries.seq is None:
             return None

@@ -20,7 +20,9 @@ from crisiskit.codec.acks import (
 )
 from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf
 from crisiskit.codec.checkpoint import (
-    QUERY_EPOCHS_MAX,
+    ASKED_BYTES,
+    QUERY_LIVES_MAX,
+    Asked,
     Checkpoint,
     encode_checkpoint,
     encode_query,
@@ -326,7 +328,7 @@ class Sender:
         frame = one.frame if short else with_epoch(one.frame, one.epoch, epoch.salt)
         if len(frame) <= lane.traits.mtu_bytes:
             return frame, Carries(self.pairing, one.epoch, one.seq)
-        if one.cut_at == 0 or one.cut_at > lane.traits.mtu_bytes or one.cut_short != short:
+        if one.cut_at == 0 or one.cut_at > lane.traits.mtu_bytes or (one.cut_short and not short):
             one.cut_at, one.cut_short = lane.traits.mtu_bytes, short
             one.parts = tuple(cut(frame, _header(frame), one.cut_at, epoch.part_key))
             one.parts_left = []
@@ -370,6 +372,7 @@ class Sender:
             self._most_held = None
             return [self._doubted(), Raised(self.pairing, Notice("peer_restored"))]
         if about:
+            self.outstanding.forget_arrived()
             self._most_held, self.wonders_s = (epoch, held, by), None
             return [Acknowledged(self.pairing, epoch, 0, (), by)]
         return []
@@ -403,6 +406,8 @@ class Sender:
         epoch = self._epochs.get(number)
         if epoch is None or epoch.forked:
             return []
+        if isinstance(block, AckBlock) and block.wide and block.salt != epoch.salt[:2]:
+            return []
         life = self._life
         if life is not None and life.keys.epoch == number:
             life.confirmed = True
@@ -413,7 +418,7 @@ class Sender:
         if block.next > len(epoch.digests):
             return [] if epoch.in_doubt else self._restored_here(number)
         if block.next and proved and epoch.digests[block.next - 1][:4] != block.digest:
-            return self._fork(epoch, number)
+            return self._fork(epoch, number) if block.wide else self._question(epoch)
         if epoch.in_doubt:
             return self._answered(epoch, number, block, proved, by)
         if life is not None and life.keys.epoch == number:
@@ -431,6 +436,10 @@ class Sender:
             return []
         self._chain = self._chain.forward(max(number + 1, self._chain.epoch))
         return [self._doubted(), Raised(self.pairing, Notice("restored_here"))]
+
+    def _question(self, epoch: _Epoch) -> list[Change]:
+        """Not what we sent, or of another life with this number: a wide block will tell."""
+        return [] if epoch.in_doubt else [self._doubted()]
 
     def _fork(self, epoch: _Epoch, number: int) -> list[Change]:
         """Another station seals under this epoch: leave it, what is not held goes anew."""
@@ -457,9 +466,10 @@ class Sender:
     def query(self, lane: Lane, now: Now) -> Record:
         """Asks what the far end holds of the newest epochs in doubt; again until answered."""
         doubtful = sorted((n for n, e in self._epochs.items() if e.in_doubt), reverse=True)
-        room = max(1, (lane.traits.mtu_bytes - QUERY_SPARE_BYTES) // 4)
-        asked = doubtful[: min(QUERY_EPOCHS_MAX, room)]
-        data = encode_query([(n, len(self._epochs[n].digests)) for n in asked])
+        room = max(1, (lane.traits.mtu_bytes - QUERY_SPARE_BYTES) // ASKED_BYTES)
+        asked = doubtful[: min(QUERY_LIVES_MAX, room)]
+        epochs = [(n, self._epochs[n]) for n in asked]
+        data = encode_query([Asked(n, e.salt[:2], len(e.digests)) for n, e in epochs])
         wait = min(2 * lane.repeat_s() * 2**self._queries, REPEAT_MAX_S)
         self._query_due_s = now.mono_s + wait
         self._queries += 1

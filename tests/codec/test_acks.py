@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from statistics import mean
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crisiskit.codec.acks import (
+    MISSING_IN_RECEIPT_MAX,
     MISSING_MAX,
     NO_DIGEST,
     SPAN_MAX,
@@ -33,7 +35,11 @@ BESIDES = 5
 beyond = st.sets(st.integers(1, 1500), max_size=60)
 blocks = st.builds(
     lambda epoch, first, stored, wide: ack_block(
-        epoch if wide else epoch & 0xFF, first, DIGEST, {first + place for place in stored}, wide
+        epoch if wide else epoch & 0xFF,
+        first,
+        DIGEST,
+        {first + place for place in stored},
+        b"sa" if wide else b"",
     ),
     st.integers(0, 0xFFFF),
     st.integers(0, 60_000),
@@ -96,7 +102,7 @@ def test_numbers_above_the_highest_seen_are_unknown() -> None:
 
 def test_a_block_with_nothing_missing_takes_8_bytes() -> None:
     assert len(encode_block(ack_block(9, 300, DIGEST, ()))) == 8
-    assert len(encode_block(ack_block(9, 300, DIGEST, (), wide=True))) == 9
+    assert len(encode_block(ack_block(9, 300, DIGEST, (), b"salt"))) == 11
 
 
 def test_a_lone_receipt_takes_26_bytes_at_most() -> None:
@@ -194,8 +200,29 @@ def test_a_request_for_parts_names_the_cut_and_costs_7_bytes() -> None:
         AckBlock(1, 5, DIGEST, 9, (6,)),
         AckBlock(1, 5, DIGEST, 9, (5, 9)),
         AckBlock(1, 0xFFFF, DIGEST, 0xFFFE),
+        AckBlock(1, 5, DIGEST, 548, tuple(range(5, 548, 2))),
     ],
 )
 def test_a_block_that_contradicts_itself_is_an_error_of_the_caller(block: AckBlock) -> None:
     with pytest.raises(ValueError, match=r".+"):
         encode_block(block)
+
+
+def test_a_block_with_more_gaps_than_rice_can_count_is_written_as_runs() -> None:
+    missing = (5, *range(6, 546, 2))
+    block = AckBlock(1, 5, DIGEST, 545, missing)
+
+    assert len(missing) == 271
+    assert read(encode_block(block)) == block
+
+
+def test_a_receipt_that_names_millions_of_numbers_is_refused_in_little_memory() -> None:
+    wide = encode_block(AckBlock(1, 5, DIGEST, 1028, tuple(range(5, 1028))))
+    some = MISSING_IN_RECEIPT_MAX // 1023
+    assert isinstance(decode_receipt(bytes(4) + wide * some), Receipt)
+
+    tracemalloc.start()
+    assert decode_receipt(bytes(4) + wide * 1400) == Rejected(Reject.ACK)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20

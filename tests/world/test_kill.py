@@ -1,4 +1,4 @@
-"""P1 with real processes: kill -9 at random moments of a running exchange, 20 rounds."""
+"""P1 with real processes: kill -9 at random moments. ``make kill ROUNDS=1000`` for longer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from crisiskit import enrolment
@@ -17,7 +18,9 @@ from crisiskit.model import CENTER, Precedence, RecordKind
 from crisiskit.store.store import Draft
 from crisiskit.store.views import Views
 
-ROUNDS = 20
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "20"))
+LINES = 40
+PATIENCE_S = 60 + ROUNDS
 SEED = 20261123
 
 
@@ -72,6 +75,35 @@ def waiting(home: Path) -> int:
         views.close()
 
 
+def settle(*homes: Path) -> None:
+    """Wait until nothing waits for a receipt any more."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline and any(waiting(home) for home in homes):
+        time.sleep(0.2)
+
+
+def send_and_kill(home: Path, lines: str, after_ids: int, then_s: float) -> list[str]:
+    """Feed ``send``, kill it soon after it has printed so many ids; every id it printed."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crisiskit", "send", "--lines", "--home", str(home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"CRISISKIT_LANG": "en", "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(lines)
+    process.stdin.flush()
+    printed = [process.stdout.readline() for _ in range(after_ids)]
+    time.sleep(then_s)
+    process.kill()
+    printed += process.stdout.readlines()
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+    return [line.strip() for line in printed if line.endswith("\n")]
+
+
 def test_nothing_is_lost_or_doubled_by_kill_9_at_any_moment(tmp_path: Path) -> None:
     rng = random.Random(SEED)
     center, kit = enrolled(tmp_path)
@@ -90,14 +122,35 @@ def test_nothing_is_lost_or_doubled_by_kill_9_at_any_moment(tmp_path: Path) -> N
             running[victim].kill()
             running[victim].wait()
             running[victim] = start(victim)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and (waiting(kit) or waiting(center)):
-            time.sleep(0.2)
+        settle(kit, center)
         for home in (center, kit):
             assert running[home].poll() is None, (home / "log").read_text()[-2000:]
             assert Counter(texts(home)) == wanted[home]
             assert waiting(home) == 0
     finally:
         for process in running.values():
+            process.kill()
+            process.wait()
+
+
+def test_every_id_that_send_printed_before_it_was_killed_arrives_once(tmp_path: Path) -> None:
+    rng = random.Random(SEED)
+    center, kit = enrolled(tmp_path)
+    running = [start(home) for home in (center, kit)]
+    printed: list[str] = []
+    try:
+        for n in range(ROUNDS):
+            lines = "".join(f"round {n} line {m}\n" for m in range(LINES))
+            after_ids = rng.randrange(LINES // 2)
+            printed += send_and_kill(kit, lines, after_ids, rng.uniform(0, 0.02))
+        settle(kit)
+        with closing(Views(kit / "store.db")) as views:
+            kept = {message.id: message.text for message in views.search("out")}
+        assert set(printed) <= set(kept), "an id was printed of a message that is not kept"
+        assert ROUNDS < len(printed) < ROUNDS * LINES, "some were killed in the middle"
+        assert Counter(texts(center)) == Counter(kept.values())
+        assert waiting(kit) == 0
+    finally:
+        for process in running:
             process.kill()
             process.wait()
