@@ -191,11 +191,14 @@ def read_checkpoint(data: bytes) -> dict[str, Any] | None:
     return {"epoch": epoch, "salt": salt, "count": count, "digest": rest.left.hex()}
 
 
-def read_query(data: bytes) -> list[list[int]]:
-    """Pairs of an epoch and how many envelopes the asker has of it."""
-    need(0 < len(data) <= 240 and len(data) % 4 == 0, "a query")
-    rest = Bytes(data)
-    return [[rest.uint(2), rest.uint(2)] for _ in range(len(data) // 4)]
+def read_query(data: bytes) -> list[dict[str, Any]]:
+    """The lives asked for, and how many envelopes the asker has of each."""
+    need(0 < len(data) <= 360 and len(data) % 6 == 0, "a query")
+    rest, found = Bytes(data), []
+    while rest.left:
+        epoch, salt, count = rest.uint(2), rest.take(2).hex(), rest.uint(2)
+        found.append({"epoch": epoch, "salt": salt, "count": count})
+    return found
 
 
 # -- section 6 -------------------------------------------------------------------------------
@@ -238,6 +241,7 @@ def read_block(data: Bytes) -> dict[str, Any]:
     digest, head = data.take(4).hex(), data.uint(1)
     wide = head >= 0x80
     epoch += data.uint(1) * 256 if wide else 0
+    salt = data.take(2).hex() if wide else ""
     method, count = head >> 4 & 7, head & 15
     if count == 15:
         count += data.uint(1)
@@ -250,7 +254,7 @@ def read_block(data: Bytes) -> dict[str, Any]:
         missing += range(at, at + gone)
         at += gone + stored
     data.take(-(-bits_left.at // 8))
-    block = {"epoch": epoch, "next": following, "digest": digest, "wide": wide}
+    block = {"epoch": epoch, "next": following, "digest": digest, "salt": salt}
     return block | {"missing": missing, "seen": at - 1}
 
 

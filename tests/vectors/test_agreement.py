@@ -16,7 +16,7 @@ import pytest
 
 from crisiskit.codec.acks import AckBlock, PartRequest, Receipt, ack_block, encode_receipt
 from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf
-from crisiskit.codec.checkpoint import Checkpoint, encode_checkpoint, encode_query
+from crisiskit.codec.checkpoint import Asked, Checkpoint, encode_checkpoint, encode_query
 from crisiskit.codec.content import Content, encode_content, with_signature
 from crisiskit.codec.header import FrameKind, Header, associated_data, without_epoch
 from crisiskit.codec.parts import cut
@@ -61,7 +61,10 @@ def data_for(kind: RecordKind, rng: Random) -> bytes:
         end = Checkpoint(rng.randrange(65536), rng.randbytes(4), rng.randrange(65536), bytes(32))
         return encode_checkpoint(end) if rng.random() < 0.7 else b""
     if kind is RecordKind.QUERY:
-        some = [(rng.randrange(65536), rng.randrange(65536)) for _ in range(rng.randint(1, 60))]
+        some = [
+            Asked(rng.randrange(65536), rng.randbytes(2), rng.randrange(65536))
+            for _ in range(rng.randint(1, 60))
+        ]
         return encode_query(some)
     if kind in (RecordKind.FORM, RecordKind.READ):
         return rng.randbytes(rng.choice([0, 1, 9, 127, 128, 700]))
@@ -90,7 +93,7 @@ def block(rng: Random, wide: bool = True) -> AckBlock:
     stored = {following + rng.randint(1, 60) for _ in range(rng.choice([0, 0, 1, 3, 40]))}
     high = wide and rng.random() < 0.5
     epoch = rng.randrange(65536 if high else 256)
-    return ack_block(epoch, following, rng.randbytes(4), stored, high)
+    return ack_block(epoch, following, rng.randbytes(4), stored, rng.randbytes(2) if high else b"")
 
 
 def content(rng: Random) -> Content:
@@ -124,7 +127,7 @@ def block_told(one: AckBlock | PartRequest | None) -> dict[str, Any] | None:
         "epoch": one.epoch,
         "next": one.next,
         "digest": one.digest.hex(),
-        "wide": one.wide,
+        "salt": one.salt.hex(),
         "missing": list(one.missing),
         "seen": one.seen,
     }

@@ -110,7 +110,9 @@ def block_of(given: Vector) -> AckBlock | PartRequest:
         return PartRequest(given["epoch"], given["seq"], given["last"], tuple(given["missing"]))
     missing = tuple(given["missing"])
     digest = raw(given["digest"])
-    return AckBlock(given["epoch"], given["next"], digest, given["seen"], missing, given["wide"])
+    return AckBlock(
+        given["epoch"], given["next"], digest, given["seen"], missing, raw(given["salt"])
+    )
 
 
 def content_of(given: Vector) -> Content:

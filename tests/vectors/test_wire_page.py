@@ -177,6 +177,9 @@ def test_a_checkpoint_names_the_life_before_and_how_it_ended() -> None:
     assert reader.read_checkpoint(bytes.fromhex(first["data"])) is None
 
 
-def test_a_query_names_epochs_and_counts() -> None:
-    record = CONTENTS["a query of two epochs"]["records"][0]
-    assert reader.read_query(bytes.fromhex(record["data"])) == [[7, 1], [4, 5]]
+def test_a_query_names_lives_and_counts() -> None:
+    record = CONTENTS["a query of two lives"]["records"][0]
+    assert reader.read_query(bytes.fromhex(record["data"])) == [
+        {"epoch": 7, "salt": "51a3", "count": 1},
+        {"epoch": 4, "salt": "51a3", "count": 5},
+    ]
