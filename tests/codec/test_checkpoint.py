@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crisiskit.codec.checkpoint import (
-    QUERY_EPOCHS_MAX,
+    QUERY_LIVES_MAX,
+    Asked,
     Checkpoint,
     decode_checkpoint,
     decode_query,
@@ -55,19 +56,22 @@ def test_a_checkpoint_of_another_length_is_refused(data: bytes) -> None:
     assert decode_checkpoint(data) == Rejected(Reject.RECORD)
 
 
-@given(st.lists(st.tuples(numbers, numbers), min_size=1, max_size=QUERY_EPOCHS_MAX))
-def test_a_query_comes_back_from_4_bytes_for_each_epoch(epochs: list[tuple[int, int]]) -> None:
-    data = encode_query(epochs)
-    assert len(data) == 4 * len(epochs) and decode_query(data) == tuple(epochs)
+lives = st.builds(Asked, numbers, st.binary(min_size=2, max_size=2), numbers)
 
 
-@pytest.mark.parametrize("count", [0, QUERY_EPOCHS_MAX + 1])
-def test_a_query_names_1_to_60_epochs(count: int) -> None:
+@given(st.lists(lives, min_size=1, max_size=QUERY_LIVES_MAX))
+def test_a_query_comes_back_from_6_bytes_for_each_life(some: list[Asked]) -> None:
+    data = encode_query(some)
+    assert len(data) == 6 * len(some) and decode_query(data) == tuple(some)
+
+
+@pytest.mark.parametrize("count", [0, QUERY_LIVES_MAX + 1])
+def test_a_query_names_1_to_60_lives(count: int) -> None:
     with pytest.raises(ValueError, match="1 to 60"):
-        encode_query([(0, 0)] * count)
+        encode_query([Asked(0, b"sa", 0)] * count)
 
 
-@pytest.mark.parametrize("data", [b"", b"123", b"12345", bytes(4 * QUERY_EPOCHS_MAX + 4)])
+@pytest.mark.parametrize("data", [b"", b"12345", b"1234567", bytes(6 * QUERY_LIVES_MAX + 6)])
 def test_a_query_of_hostile_bytes_asks_for_nothing(data: bytes) -> None:
     assert decode_query(data) == ()
 

@@ -16,7 +16,7 @@ from crisiskit.codec.acks import (
     encode_receipt,
 )
 from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf
-from crisiskit.codec.checkpoint import decode_query, encode_query
+from crisiskit.codec.checkpoint import Asked, decode_query, encode_query
 from crisiskit.codec.content import Content, decode_content, encode_content
 from crisiskit.codec.header import FrameKind, Header, associated_data, decode_header
 from crisiskit.codec.record import record_digest
@@ -127,7 +127,7 @@ def receipt(
 
 def held(below: int, epoch: int = 2, wide: bool = False) -> AckBlock:
     digest = DIGESTS[below - 1][:4] if below else NO_DIGEST
-    return AckBlock(epoch, below, digest, below - 1, (), wide)
+    return AckBlock(epoch, below, digest, below - 1, (), SALT[:2] if wide else b"")
 
 
 def take(to: Engine, frame: bytes, s: float) -> Step:
@@ -155,7 +155,7 @@ def receipts_in(frames: Sequence[bytes], direction: Direction, epoch: int = 0) -
     return found
 
 
-def queries_in(frames: Sequence[bytes], epoch: int) -> list[tuple[tuple[int, int], ...]]:
+def queries_in(frames: Sequence[bytes], epoch: int) -> list[tuple[Asked, ...]]:
     keys = ChainKey(Direction.UP, 0, KEYS[Direction.UP]).forward(epoch).secret().keys(SALT)
     found = []
     for frame in frames:
@@ -229,7 +229,7 @@ def test_what_an_older_life_of_the_peer_says_after_a_newer_one_is_not_believed()
     ("block", "above"),
     [
         (AckBlock(9, 1, b"abcd", 0), 9),
-        (AckBlock(300, 1, b"abcd", 0, (), wide=True), 300),
+        (AckBlock(300, 1, b"abcd", 0, (), SALT[:2]), 300),
         (AckBlock(2, 6, b"abcd", 5), 2),
     ],
     ids=["an epoch above mine", "far above, in whole", "more envelopes than I sealed"],
@@ -251,10 +251,21 @@ def test_a_request_for_parts_of_an_epoch_above_mine_tells_it_too() -> None:
 
 
 def test_another_digest_is_a_fork_and_its_records_are_sealed_again() -> None:
-    step = take(engine(sent_before()), receipt(AckBlock(2, 4, b"evil", 3)), 1)
+    step = take(engine(sent_before()), receipt(AckBlock(2, 4, b"evil", 3, (), SALT[:2])), 1)
     assert [c for c in step.changes if isinstance(c, Requeued)] == [Requeued(1, 2)]
     assert notices(step) == ["fork"] and step.restart
     assert Acknowledged not in kinds(step)
+
+
+def test_a_short_block_with_another_digest_may_mean_another_life_and_is_asked_about() -> None:
+    step = take(engine(sent_before()), receipt(AckBlock(2, 4, b"evil", 3)), 1)
+    assert Doubted in kinds(step) and step.restart
+    assert not notices(step) and not kinds(step) & {Requeued, Acknowledged}
+
+
+def test_a_block_of_another_life_with_my_epoch_says_nothing_of_mine() -> None:
+    step = take(engine(sent_before()), receipt(AckBlock(2, 4, DIGESTS[3][:4], 3, (), b"ot")), 1)
+    assert not kinds(step) & {Doubted, Requeued, Acknowledged} and not notices(step)
 
 
 def test_a_restored_side_shows_itself_daily_until_the_far_end_answers_to_its_new_life() -> None:
@@ -283,11 +294,11 @@ def test_a_restored_side_gives_up_announcing_after_a_week() -> None:
 def test_what_is_in_doubt_is_asked_for_until_it_is_answered() -> None:
     kit = Engine(Snapshot((sent_before(in_doubt=True),), ()), lambda n: SALT[:n])
     frames = settle(kit, kit.handle(LinkUp("link", SAT), now(0)), 0)
-    assert queries_in(frames, 3) == [((2, 5),)]
+    assert queries_in(frames, 3) == [(Asked(2, SALT[:2], 5),)]
     step = kit.handle(Tick(), now(100))
     assert not step.transmits
     again = settle(kit, kit.handle(Tick(), now(2 * 3600)), 7200)
-    assert ((2, 5),) in queries_in(again, 3)
+    assert (Asked(2, SALT[:2], 5),) in queries_in(again, 3)
 
 
 @pytest.mark.parametrize(
@@ -296,8 +307,8 @@ def test_what_is_in_doubt_is_asked_for_until_it_is_answered() -> None:
         (held(5, wide=True), Answered(1, 2, 5)),
         (held(3, wide=True), Answered(1, 2, 3)),
         (held(0, wide=True), Answered(1, 2, 0, proved=False)),
-        (AckBlock(2, 4, NO_DIGEST, 3, (), True), Answered(1, 2, 4, proved=False)),
-        (AckBlock(2, 1, DIGESTS[0][:4], 3, (1, 2), True), Answered(1, 2, 1, (3,))),
+        (AckBlock(2, 4, NO_DIGEST, 3, (), SALT[:2]), Answered(1, 2, 4, proved=False)),
+        (AckBlock(2, 1, DIGESTS[0][:4], 3, (1, 2), SALT[:2]), Answered(1, 2, 1, (3,))),
     ],
     ids=["all", "some", "nothing", "without proof", "with gaps"],
 )
@@ -310,13 +321,13 @@ def test_the_answer_says_what_is_repeated(block: AckBlock, answered: Answered) -
 
 def test_what_does_not_answer_leaves_the_doubt_and_is_no_sign_of_a_restore_here() -> None:
     kit = engine(sent_before(in_doubt=True), SAT)
-    step = take(kit, receipt(AckBlock(2, 6, b"abcd", 5, (), True), epoch=7), 1)
+    step = take(kit, receipt(AckBlock(2, 6, b"abcd", 5, (), SALT[:2]), epoch=7), 1)
     assert not step.restart and not notices(step)
 
 
 def test_an_answer_with_another_digest_is_a_fork() -> None:
     kit = engine(sent_before(in_doubt=True), SAT)
-    step = take(kit, receipt(AckBlock(2, 4, b"evil", 3, (), True)), 1)
+    step = take(kit, receipt(AckBlock(2, 4, b"evil", 3, (), SALT[:2])), 1)
     assert Requeued in kinds(step) and notices(step) == ["fork"]
 
 
@@ -351,14 +362,19 @@ def asked(*epochs: tuple[int, int], archive: Leaves | None = None) -> Receipt:
         given, Traits(4096, listens=True, lasting_peers=True), archive or Leaves(*LEAVES)
     )
     keys = ChainKey(Direction.UP, 0, KEYS[Direction.UP]).forward(3).secret().keys(SALT)
-    query = Record(RecordKind.QUERY, Precedence.PRIORITY, MINUTE, data=encode_query(epochs))
+    query = Record(
+        RecordKind.QUERY,
+        Precedence.PRIORITY,
+        MINUTE,
+        data=encode_query([Asked(e, SALT[:2], n) for e, n in epochs]),
+    )
     header = Header(FrameKind.SEALED, 5, Direction.UP, Precedence.PRIORITY, 0, 3, SALT)
     frame = seal(keys, header, encode_content(Content((query,)), None))
     step = take(center, frame, 1)
     (answer,) = receipts_in(settle(center, step, 1), Direction.DOWN)
     leaf = envelope_leaf(associated_data(header), [record_digest(KIT_FP, query)])
     start = chain_start(Direction.UP, 3, SALT, KIT_FP)
-    newest = AckBlock(3, 1, chain_next(start, leaf)[:4], 0, (), wide=True)
+    newest = AckBlock(3, 1, chain_next(start, leaf)[:4], 0, (), SALT[:2])
     assert answer.blocks[0] == newest, "the newest life first"
     return answer
 
@@ -366,24 +382,24 @@ def asked(*epochs: tuple[int, int], archive: Leaves | None = None) -> Receipt:
 @pytest.mark.parametrize("count", [1, 2])
 def test_an_asker_that_has_less_is_answered_at_its_own_count(count: int) -> None:
     answer = asked((2, count))
-    assert answer.blocks[-1] == AckBlock(2, count, chain(count)[:4], count - 1, (), True)
+    assert answer.blocks[-1] == AckBlock(2, count, chain(count)[:4], count - 1, (), SALT[:2])
 
 
 @pytest.mark.parametrize("count", [3, 4, 60_000])
 def test_an_asker_that_has_as_much_or_more_is_answered_with_all_that_is_stored(
     count: int,
 ) -> None:
-    assert asked((2, count)).blocks[-1] == AckBlock(2, 3, chain(3)[:4], 2, (), True)
+    assert asked((2, count)).blocks[-1] == AckBlock(2, 3, chain(3)[:4], 2, (), SALT[:2])
 
 
 def test_nothing_is_known_of_a_life_never_heard() -> None:
-    assert asked((1, 7)).blocks[-1] == AckBlock(1, 0, NO_DIGEST, -1, (), True)
+    assert asked((1, 7)).blocks[-1] == AckBlock(1, 0, NO_DIGEST, -1, (), SALT[:2])
 
 
 @pytest.mark.parametrize("leaves", [LEAVES[:1], (LEAVES[0], b"", LEAVES[2])])
 def test_what_cannot_be_chained_is_answered_without_proof(leaves: tuple[bytes, ...]) -> None:
     answer = asked((2, 2), archive=Leaves(*leaves))
-    assert answer.blocks[-1] == AckBlock(2, 2, NO_DIGEST, 1, (), True)
+    assert answer.blocks[-1] == AckBlock(2, 2, NO_DIGEST, 1, (), SALT[:2])
 
 
 def test_each_epoch_of_a_query_is_answered() -> None:
