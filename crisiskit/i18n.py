@@ -353,8 +353,20 @@ TROUBLES = {
 
 NOTICES = {
     "fork": N_(
-        "Two copies of {station} have been in use ({detail}). Nothing is lost; find the second "
-        "copy and switch it off."
+        "Two copies of {station}, or of this station, have been in use ({detail}). Nothing is "
+        "lost; find the second copy and switch it off."
+    ),
+    "signature_wrong": N_(
+        "A signature of {station} is wrong ({detail}). Its messages are kept and shown, but what "
+        "follows in that log is not proved. Ask {station} over another way whether it wrote them."
+    ),
+    "peer_restored": N_(
+        "{station} was restored from an older copy. It is asked what it still has and gets the "
+        "rest again; nothing needs to be done."
+    ),
+    "restored_here": N_(
+        "This station was restored from an older copy: {station} has more of it than is kept "
+        "here. It goes on with new keys. Check whether recent messages are missing here."
     ),
     "undecodable": N_(
         "A message from {station} arrived whole but cannot be read here ({detail}). It is kept. "

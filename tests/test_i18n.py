@@ -253,6 +253,23 @@ def test_a_notice_names_the_station_and_the_detail() -> None:
         assert "Delta-2" in sentence and "epoch 7" in sentence
 
 
+@pytest.mark.parametrize(
+    ("code", "en", "fr"),
+    [
+        ("fork", "find the second copy", "trouvez la deuxième copie"),
+        ("undecodable", "It is kept", "Il est gardé"),
+        ("signature_wrong", "Ask Delta-2 over another way", "Demandez à Delta-2"),
+        ("peer_restored", "nothing needs to be done", "il n’y a rien à faire"),
+        ("restored_here", "Check whether recent messages", "Vérifiez si des messages"),
+    ],
+)
+def test_what_the_log_notices_is_said_with_what_to_do(code: str, en: str, fr: str) -> None:
+    notice = Notice(code, "epoch 7 number 3", station="Delta-2")
+    for lang, words in (("en", en), ("fr", fr)):
+        sentence = i18n.notice_text(notice, lang)
+        assert words in sentence and "Delta-2" in sentence
+
+
 @given(st.text(st.characters(), max_size=50))
 def test_values_from_outside_cannot_touch_the_terminal(value: str) -> None:
     sentence = explain(CrisiskitError("file_missing", path=value), "en")

@@ -194,8 +194,9 @@ class Departures:
         lanes = self.ways(station)
         times = [lane.blocked_until_s for lane in lanes if lane.blocked_until_s > now.mono_s]
         if any(not lane.busy and lane.usable(now.mono_s) for lane in lanes):
-            for due in (station.sender.outstanding.next_due_s(), station.hearer.next_due_s()):
-                times += [due] if due is not None and due > now.mono_s else []
+            sender, hearer = station.sender, station.hearer
+            dues = (sender.outstanding.next_due_s(), hearer.next_due_s(), sender.checkpoint_due_s())
+            times += [due for due in dues if due is not None and due > now.mono_s]
         times += [h.due_s for h in station.hellos.values() if h.due_s > now.mono_s]
         if station.sender.wonders_s is not None:
             times.append(station.sender.wonders_s)

@@ -6,19 +6,26 @@ from dataclasses import dataclass, field
 
 from crisiskit.codec.acks import AckBlock
 from crisiskit.crypto.keys import EpochKeys
-from crisiskit.model import Record
+from crisiskit.model import Precedence, Record
 from crisiskit.step import Change, Decoding, Life
+from transports.link import Traits
 
 REPEAT_METERED_S = 3600.0
+RIDER_BYTES_MAX = 24
+IMMEDIATE_DELAY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A stored envelope that is not decoded yet; then a receipt is due after ``delay_s``."""
+    """A stored envelope that is not decoded yet; then a receipt is due after ``delay_s``.
+
+    ``decoding``: its texts are being decoded, elsewhere.
+    """
 
     frame: bytes
     link: str
     delay_s: float = 0.0
+    decoding: bool = False
 
 
 @dataclass(slots=True)
@@ -71,3 +78,12 @@ class Opened:
     old: bool = False
     decodings: tuple[Decoding, ...] = ()
     keys: EpochKeys | None = None
+
+
+def receipt_delay_s(precedence: Precedence, traits: Traits) -> float:
+    """How long a receipt for it may wait for company."""
+    if precedence is Precedence.FLASH:
+        return 0.0
+    if precedence is Precedence.IMMEDIATE:
+        return min(traits.receipt_delay_s, IMMEDIATE_DELAY_S)
+    return traits.receipt_delay_s

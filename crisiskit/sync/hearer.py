@@ -21,7 +21,7 @@ from crisiskit.crypto.identity import verified
 from crisiskit.crypto.keys import EPOCH_MAX, ChainKey, EpochKeys, EpochSecret
 from crisiskit.crypto.seal import frame_tag, open_frame
 from crisiskit.crypto.statement import log_statement
-from crisiskit.model import Notice, Precedence, Record
+from crisiskit.model import Notice, Record
 from crisiskit.step import (
     HEARD_EPOCHS_KEPT,
     Advanced,
@@ -37,14 +37,19 @@ from crisiskit.step import (
 )
 from crisiskit.sync.archive import Archive
 from crisiskit.sync.assembly import Assembly
-from crisiskit.sync.heard import REPEAT_METERED_S, Heard, Opened, Waiting
+from crisiskit.sync.heard import (
+    REPEAT_METERED_S,
+    RIDER_BYTES_MAX,
+    Heard,
+    Opened,
+    Waiting,
+    receipt_delay_s,
+)
 from transports.link import Traits
 
 EPOCHS_AHEAD = 1024
 ENOUGH_FOR_RECEIPT = 8
 REPEAT_FREE_S = 2.0
-IMMEDIATE_DELAY_S = 60.0
-RIDER_BYTES_MAX = 24
 WIDE_AFTER = 100
 TELL_AGAIN_S = 600.0
 UNPROVED = b""
@@ -188,9 +193,7 @@ class Hearer:
         if heard.has(seq):
             self._repeat_due(heard, traits, now_s)
             return Opened([*changes, *self._forked(heard, seq, frame)], news=False)
-        delay = _receipt_delay_s(header.precedence, traits)
-        if seq == 0:
-            heard.base_minute = wide_minute(data)
+        delay = receipt_delay_s(header.precedence, traits)
         taken = self._take(heard, seq, Waiting(frame, link, delay), data, now_s)
         freed = self._resume(heard, now_s) if seq == 0 else Opened([], news=False)
         return replace(
@@ -216,6 +219,8 @@ class Hearer:
         self, heard: Heard, seq: int, came: Waiting, data: bytes, now_s: float, known: bool = False
     ) -> Opened:
         """An opened envelope; ``known`` if it is stored already."""
+        if seq == 0:
+            heard.base_minute = wide_minute(data)
         coded = open_content(data, heard.base_minute)
         if isinstance(coded, Rejected):
             waits = coded.code is Reject.NO_BASE and not heard.has(0) and seq > 0
@@ -225,7 +230,7 @@ class Hearer:
         if coded.slow:
             epoch, salt = heard.name
             job = Decoding(self.pairing, epoch, salt, seq, coded)
-            kept = self._keep(heard, seq, came, known)
+            kept = self._keep(heard, seq, replace(came, decoding=True), known)
             return Opened(kept, news=True, ack=coded.ack, decodings=(job,))
         done = self._unpacked(heard, seq, came, coded.decode(), now_s, known)
         return replace(done, ack=coded.ack)
@@ -256,11 +261,12 @@ class Hearer:
         return self._unpacked(heard, job.seq, came, content, now_s, known=True)
 
     def _resume(self, heard: Heard, now_s: float) -> Opened:
-        """Go on with all of a life that is stored and not decoded."""
+        """Go on with all of a life that is stored and not decoded, nor being decoded."""
         changes: list[Change] = []
         records: tuple[Record, ...] = ()
         decodings: tuple[Decoding, ...] = ()
-        for seq, came in list(heard.waiting.items()):
+        idle = [(seq, came) for seq, came in heard.waiting.items() if not came.decoding]
+        for seq, came in idle:
             header = decode_header(came.frame)
             assert not isinstance(header, Rejected), "it was stored as authentic"
             data = open_frame(heard.keys, header[0], came.frame)
@@ -523,12 +529,3 @@ class Hearer:
             newest.wide = True
             newest.due_s = max(now_s, newest.receipted_s + TELL_AGAIN_S)
         return changes
-
-
-def _receipt_delay_s(precedence: Precedence, traits: Traits) -> float:
-    """How long a receipt for it may wait for company."""
-    if precedence is Precedence.FLASH:
-        return 0.0
-    if precedence is Precedence.IMMEDIATE:
-        return min(traits.receipt_delay_s, IMMEDIATE_DELAY_S)
-    return traits.receipt_delay_s

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from crisiskit.codec.acks import PARTS_MAX
-from crisiskit.codec.content import CONTENT_BYTES_MAX
+from crisiskit.codec.content import CONTENT_BYTES_MAX, SIGNATURE_BYTES
 from crisiskit.codec.parts import count_parts
 from crisiskit.crypto.seal import TAG_BYTES
 from crisiskit.model import Precedence
+from crisiskit.sync.heard import RIDER_BYTES_MAX
 from transports.link import Traits
 
 NOMINAL_BYTES = 100
@@ -44,9 +45,13 @@ class Lane:
 
     @property
     def content_bytes_max(self) -> int:
-        """The largest content that an envelope for this lane may have."""
+        """The largest content of one record that an envelope for this lane may have.
+
+        An ack block and a signature find room beside it.
+        """
         piece = self.traits.mtu_bytes - HEADER_BYTES_MOST - PART_BYTES
-        return min(CONTENT_BYTES_MAX, PARTS_MAX * max(0, piece) - TAG_BYTES)
+        most = min(CONTENT_BYTES_MAX, PARTS_MAX * max(0, piece) - TAG_BYTES)
+        return most - RIDER_BYTES_MAX - SIGNATURE_BYTES
 
     def repeat_s(self, urgent: bool = False) -> float:
         """The least time in which a receipt can come back; sooner for what is urgent."""

@@ -42,7 +42,7 @@ from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import EPOCH_MAX, ChainKey, Entropy, EpochKeys
 from crisiskit.crypto.seal import TAG_BYTES, seal
 from crisiskit.crypto.statement import Sign, log_statement
-from crisiskit.model import Notice, Precedence, Record, RecordKind
+from crisiskit.model import ClockQuality, Notice, Precedence, Record, RecordKind
 from crisiskit.step import (
     Acknowledged,
     Answered,
@@ -171,9 +171,10 @@ class Sender:
         sign = life.signing.wanted(lane.traits, spare + len(content), must)
         link = self._checkpoint(life, records[0].minute) if sign and not life.linked else None
         if link is not None:
-            linked = fill([*records[:count], link], CONTENT_BYTES_MAX, base, ack)[0]
+            linked, joined = fill([*records[:count], link], CONTENT_BYTES_MAX, base, ack)
             before, after = (spare + len(c) + SIGNATURE_BYTES for c in (content, linked))
-            if lane.carries(after) and (must or costs_no_more(lane.traits, before, after)):
+            fits = joined > count and lane.carries(after)
+            if fits and (must or costs_no_more(lane.traits, before, after)):
                 content, life.linked = linked, True
             else:
                 link = None
@@ -248,11 +249,17 @@ class Sender:
         if self._last_life is None:
             return None
         data = encode_checkpoint(self._last_life)
-        return Record(RecordKind.CHECKPOINT, Precedence.ROUTINE, minute, data=data)
+        # No clock of its own: the envelope's is the least of those of the other records.
+        clock = ClockQuality.CENTER
+        return Record(RecordKind.CHECKPOINT, Precedence.ROUTINE, minute, data=data, clock=clock)
 
     def checkpoint_due(self, free: bool, now_s: float) -> bool:
         """Whether an envelope with nothing but a signature should leave."""
         return self._life is not None and self._life.signing.overdue(free, now_s)
+
+    def checkpoint_due_s(self) -> float | None:
+        """When a signature should leave even where it costs something."""
+        return self._life.signing.due_s if self._life is not None else None
 
     def checkpoint(self, now: Now) -> Record:
         """The record of an envelope that only signs all before it; it names the life before."""

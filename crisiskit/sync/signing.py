@@ -49,9 +49,14 @@ class Signing:
 
     def overdue(self, free: bool, now_s: float) -> bool:
         """Whether a signature should leave although there is nothing else to say."""
+        return self.due_s is not None and (free or now_s >= self.due_s)
+
+    @property
+    def due_s(self) -> float | None:
+        """When what is not signed yet has waited long enough; None if there is nothing."""
         if self._sign is None or not self._unsigned:
-            return False
-        return free or now_s - self._since_s >= UNSIGNED_S_MAX
+            return None
+        return self._since_s + UNSIGNED_S_MAX
 
     def sign(self, statement: bytes) -> bytes:
         """64 bytes over a statement."""
@@ -68,9 +73,9 @@ class Signing:
         self._unsigned += 1
 
     def _late(self, now_s: float) -> bool:
-        if not self._unsigned:
+        if self.due_s is None:
             return False
-        return self._unsigned + 1 >= UNSIGNED_MOST or now_s - self._since_s >= UNSIGNED_S_MAX
+        return self._unsigned + 1 >= UNSIGNED_MOST or now_s >= self.due_s
 
 
 def _grave(item: Queued) -> bool:

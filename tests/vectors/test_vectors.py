@@ -17,7 +17,19 @@ from crisiskit.codec.acks import (
     encode_receipt,
 )
 from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf, merkle_root
-from crisiskit.codec.content import Content, decode_content, encode_content
+from crisiskit.codec.checkpoint import (
+    Checkpoint,
+    decode_checkpoint,
+    decode_query,
+    encode_checkpoint,
+    encode_query,
+)
+from crisiskit.codec.content import (
+    Content,
+    decode_content,
+    encode_content,
+    with_signature,
+)
 from crisiskit.codec.header import (
     FrameKind,
     Header,
@@ -37,9 +49,10 @@ from crisiskit.crypto.enrol import (
     read_reply,
     read_request,
 )
-from crisiskit.crypto.identity import CenterIdentity, KitIdentity
+from crisiskit.crypto.identity import CenterIdentity, KitIdentity, verified
 from crisiskit.crypto.keys import EpochKeys, root_key
 from crisiskit.crypto.seal import open_frame, seal
+from crisiskit.crypto.statement import log_statement
 from crisiskit.model import ClockQuality, Direction, Precedence, Record, RecordKind, Reference
 
 HERE = Path(__file__).parent
@@ -62,6 +75,7 @@ KEYS: Vector = load("keys")
 CONTENTS: list[Vector] = load("contents")
 RECEIPTS: list[Vector] = load("receipts")
 LOG: Vector = load("log")
+SIGNED: Vector = load("signed")
 
 
 def header_of(given: Vector) -> Header:
@@ -96,14 +110,16 @@ def block_of(given: Vector) -> AckBlock | PartRequest:
         return PartRequest(given["epoch"], given["seq"], given["last"], tuple(given["missing"]))
     missing = tuple(given["missing"])
     digest = raw(given["digest"])
-    return AckBlock(given["epoch"], given["next"], digest, given["seen"], missing, given["wide"])
+    return AckBlock(
+        given["epoch"], given["next"], digest, given["seen"], missing, raw(given["salt"])
+    )
 
 
 def content_of(given: Vector) -> Content:
     ack = None if given["ack"] is None else block_of(given["ack"])
     assert not isinstance(ack, PartRequest)
     records = tuple(record_of(record, given["clock"]) for record in given["records"])
-    return Content(records, ack, ClockQuality(given["clock"]))
+    return Content(records, ack, ClockQuality(given["clock"]), raw(given["signature"]))
 
 
 def life_of(given: Vector) -> EpochKeys:
@@ -138,7 +154,9 @@ def test_contents(vector: Vector) -> None:
     content, base = content_of(vector), vector["base_minute"]
     assert decode_content(raw(vector["bytes"]), base) == content
     if vector["exact"]:
-        assert encode_content(content, base, {Codec.RAW}) == raw(vector["bytes"])
+        plain = encode_content(content, base, {Codec.RAW})
+        signed = with_signature(plain, content.signature) if content.signature else plain
+        assert signed == raw(vector["bytes"])
 
 
 @named(load("frames"))
@@ -196,6 +214,48 @@ def test_log() -> None:
         assert state == raw(step["digest"])
 
 
+@pytest.mark.parametrize("signed", [pytest.param(v, id=v["life"]) for v in SIGNED["lives"]])
+def test_signed_lives(signed: Vector) -> None:
+    """A life envelope by envelope: sealed, chained and signed with the keys of enrolment.json."""
+    secrets, keys = load("enrolment"), LIVES[signed["life"]]
+    kit, center = (
+        KitIdentity(raw(secrets["kit_secret"])),
+        CenterIdentity(raw(secrets["center_secret"])),
+    )
+    up = keys.direction is Direction.UP
+    public, sign = (kit.public, kit.sign) if up else (center.authority_public, center.sign)
+    assert public == raw(SIGNED["signers"][keys.direction.name.lower()])
+    state = chain_start(keys.direction, keys.epoch, keys.salt, kit.fingerprint)
+    assert state == raw(signed["start"])
+    for envelope in signed["envelopes"]:
+        vector = next(one for one in CONTENTS if one["name"] == envelope["content"])
+        header, content = decode_header(raw(envelope["frame"])), content_of(vector)
+        assert isinstance(header, tuple)
+        assert seal(keys, header[0], raw(vector["bytes"])) == raw(envelope["frame"])
+        digests = [record_digest(raw(signed["author_fp"]), r) for r in content.records]
+        leaf = envelope_leaf(associated_data(header[0]), digests)
+        state = chain_next(state, leaf)
+        assert (leaf, state) == (raw(envelope["leaf"]), raw(envelope["digest"]))
+        if content.signature:
+            said = log_statement(center.network_id, kit.fingerprint, state)
+            assert said == raw(envelope["statement"])
+            assert sign(said) == content.signature == raw(envelope["signature"])
+            assert verified(public, content.signature, said)
+
+
+def test_checkpoints_and_queries() -> None:
+    records = {(r["kind"], r["data"]) for one in CONTENTS for r in one["records"]}
+    checkpoints = {raw(data) for kind, data in records if kind == RecordKind.CHECKPOINT}
+    (full,) = checkpoints - {b""}
+    found, before = decode_checkpoint(full), SIGNED["lives"][0]
+    life, last = LIVES[before["life"]], before["envelopes"][-1]
+    count = len(before["envelopes"])
+    assert found == Checkpoint(life.epoch, life.salt, count, raw(last["digest"]))
+    assert encode_checkpoint(found) == full and decode_checkpoint(b"") is None
+    (query,) = [raw(data) for kind, data in records if kind == RecordKind.QUERY]
+    assert encode_query(decode_query(query)) == query
+
+
 def test_enrolment() -> None:
     given = load("enrolment")
     center, kit = CenterIdentity(raw(given["center_secret"])), KitIdentity(raw(given["kit_secret"]))
@@ -219,6 +279,7 @@ def test_every_kind_flag_codec_and_clock_has_a_vector() -> None:
     first = {raw(one["bytes"])[0] for one in CONTENTS}
     assert {byte >> 1 & 7 for byte in first} == set(Codec)
     assert {byte >> 4 & 3 for byte in first} == set(ClockQuality)
+    assert {byte & 0x80 for byte in first} == {0, 0x80}
     assert {byte & 0x40 for byte in first} == {0, 0x40}
     assert {byte & 0x01 for byte in first} == {0, 1}
     records = [record for one in CONTENTS for record in one["records"]]
@@ -226,7 +287,10 @@ def test_every_kind_flag_codec_and_clock_has_a_vector() -> None:
     assert {record["precedence"] for record in records} == set(Precedence)
     assert {bool(record["twin"]) for record in records} == {False, True}
     assert {record["answers"] is None for record in records} == {False, True}
+    checkpoints = {bool(r["data"]) for r in records if r["kind"] == RecordKind.CHECKPOINT}
+    assert checkpoints == {False, True}
     assert {one["header"]["kind"] for one in load("headers")} == set(FrameKind)
+    assert {min(len(one["blocks"]), 2) for one in RECEIPTS} == {0, 1, 2}
 
 
 def test_a_vector_that_is_changed_is_noticed() -> None:
