@@ -439,6 +439,19 @@ class HeardEpoch:
 
 
 @dataclass(frozen=True, slots=True)
+class MostHeld:
+    """The newest epoch of ours of which the far end held anything, and how many envelopes.
+
+    ``salt`` tells the epoch's life, ``by`` is the life of the far end that said so.
+    """
+
+    epoch: int
+    salt: bytes
+    count: int
+    by: Life
+
+
+@dataclass(frozen=True, slots=True)
 class PairingState:
     """All that an engine must know of one pairing.
 
@@ -470,7 +483,7 @@ class PairingState:
     parts: tuple[PartArrived, ...] = ()
     paths: tuple[tuple[str, str], ...] = ()
     last_life: Checkpoint | None = None
-    most_held: tuple[int, int, Life] | None = None
+    most_held: MostHeld | None = None
     announce: bool = False
 
 

@@ -11,7 +11,7 @@ from crisiskit.model import ClockQuality, Direction, Precedence, Record, RecordK
 from crisiskit.step import (
     HEARD_EPOCHS_KEPT,
     HeardEpoch,
-    Life,
+    MostHeld,
     PairingState,
     PartArrived,
     Queued,
@@ -122,15 +122,15 @@ def _pairing(db: sqlite3.Connection, pairing: int) -> PairingState:
     )
 
 
-def _most_held(db: sqlite3.Connection, pairing: int) -> tuple[int, int, Life] | None:
+def _most_held(db: sqlite3.Connection, pairing: int) -> MostHeld | None:
     row = db.execute(
-        "SELECT s.epoch, s.held_below, s.held_by, s.held_by_salt FROM sending_epoch s"
+        "SELECT s.epoch, s.salt, s.held_below, s.held_by, s.held_by_salt FROM sending_epoch s"
         " JOIN pairing p ON p.id = s.pairing WHERE p.id = ? AND s.held_below > 0"
         " AND s.held_by = p.confirmed_epoch AND s.held_by_salt = p.confirmed_salt"
         " ORDER BY s.epoch DESC LIMIT 1",
         (pairing,),
     ).fetchone()
-    return None if row is None else (row[0], row[1], (row[2], row[3]))
+    return None if row is None else MostHeld(row[0], row[1], row[2], (row[3], row[4]))
 
 
 def _last_life(db: sqlite3.Connection, pairing: int) -> Checkpoint | None:

@@ -51,6 +51,7 @@ from crisiskit.step import (
     Doubted,
     EpochOpened,
     Life,
+    MostHeld,
     Now,
     PairingState,
     Queued,
@@ -359,21 +360,28 @@ class Sender:
 
         If it says less it was restored. If it says nothing of that for long it is asked.
         """
-        if self._most_held is None or by == self._most_held[2]:
+        most = self._most_held
+        if most is None or by == most.by:
             return []
-        epoch, held, _ = self._most_held
-        newest = self._newest
-        said = [(_whole_epoch(b, newest), b.next) for b in blocks if isinstance(b, AckBlock)]
-        if max(said, default=(-1, 0)) < (epoch, held):
+        said = [
+            (_whole_epoch(block, self._newest), block.next)
+            for block in blocks
+            if isinstance(block, AckBlock) and not self._of_another_life(block, most)
+        ]
+        about = [count for epoch, count in said if epoch == most.epoch]
+        less = bool(about) and max(about) < most.count
+        if less or max(said, default=(-1, 0)) < (most.epoch, most.count):
             return self.peer_restored()
-        about = [count for where, count in said if where == epoch]
-        if about and max(about) < held:
-            return self.peer_restored()
-        if about:
-            self.outstanding.forget_arrived()
-            self._most_held, self.wonders_s = (epoch, held, by), None
-            return [Acknowledged(self.pairing, epoch, 0, (), by)]
-        return []
+        if not about:
+            return []
+        self.outstanding.forget_arrived()
+        self._most_held, self.wonders_s = replace(most, by=by), None
+        return [Acknowledged(self.pairing, most.epoch, 0, (), by)]
+
+    def _of_another_life(self, block: AckBlock, most: MostHeld) -> bool:
+        """Whether it speaks of a life that has the number of the one most held, and is not it."""
+        same_number = _whole_epoch(block, self._newest) == most.epoch
+        return same_number and block.wide and block.salt != most.salt[:2]
 
     def peer_restored(self) -> list[Change]:
         """The far end holds less than it did: everything kept here is to be asked for."""
@@ -385,7 +393,7 @@ class Sender:
 
         ``speaker`` is the newest life heard of it.
         """
-        if self._most_held is None or speaker is None or speaker == self._most_held[2]:
+        if self._most_held is None or speaker is None or speaker == self._most_held.by:
             self.wonders_s = None
         elif self.wonders_s is None:
             self.wonders_s = now_s + WONDER_S
@@ -483,9 +491,11 @@ class Sender:
     ) -> list[Change]:
         """HELD is what the digest proves; stored without proof is ARRIVED."""
         held, arrived = self.outstanding.settle(number, block, proved, now_s)
-        confirms = self._most_held is None or self._most_held[2] == by
-        if proved and confirms and (number, block.next) >= (self._most_held or (-1, 0))[:2]:
-            self._most_held = (number, block.next, by)
+        most = self._most_held
+        confirms = most is None or most.by == by
+        least = (-1, 0) if most is None else (most.epoch, most.count)
+        if proved and confirms and (number, block.next) >= least:
+            self._most_held = MostHeld(number, self._epochs[number].salt, block.next, by)
         if not held and not arrived:
             return []
         return [

@@ -20,6 +20,7 @@ from crisiskit.step import (
     EpochHeard,
     EpochOpened,
     Forked,
+    MostHeld,
     PairingState,
     Requeued,
     Sealed,
@@ -146,7 +147,7 @@ def test_in_doubt_an_epoch_that_was_held_is_remembered_with_all_its_digests(
     store: Store, views: Views
 ) -> None:
     sent_three(store, views, Acknowledged(1, 0, 3, by=FIFTH))
-    assert state(store).sending == () and state(store).most_held == (0, 3, FIFTH)
+    assert state(store).sending == () and state(store).most_held == MostHeld(0, SALT, 3, FIFTH)
     store.apply([Doubted(1, 1, bytes(32))])
     (epoch,) = state(store).sending
     assert epoch.in_doubt and epoch.digests == tuple(bytes([n]) * 32 for n in (1, 2, 3))
@@ -163,7 +164,7 @@ def test_an_answer_repeats_what_the_far_end_lost_even_if_it_was_held(
     assert not any(epoch.in_doubt for epoch in state(store).sending)
     assert states(views) == {"held": 3}
     store.apply([Acknowledged(1, 0, 3, by=SEVENTH)])
-    assert outstanding(store) == [] and state(store).most_held == (0, 3, SEVENTH)
+    assert outstanding(store) == [] and state(store).most_held == MostHeld(0, SALT, 3, SEVENTH)
 
 
 def test_an_answer_holds_what_it_proves_and_knows_what_arrived(store: Store, views: Views) -> None:

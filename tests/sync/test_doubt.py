@@ -27,9 +27,11 @@ from crisiskit.step import (
     Acknowledged,
     Announced,
     Answered,
+    Arrived,
     Doubted,
     EpochOpened,
     HeardEpoch,
+    MostHeld,
     Now,
     PairingState,
     Queued,
@@ -173,7 +175,9 @@ def queries_in(frames: Sequence[bytes], epoch: int) -> list[tuple[Asked, ...]]:
 # -- the far end was restored ----------------------------------------------------------------
 
 
-MOST = (2, 4, (6, SALT))  # of epoch 2 four envelopes were held, said in the center's epoch 6
+MOST = MostHeld(
+    2, SALT, 4, (6, SALT)
+)  # of epoch 2 four envelopes were held, said in the center's epoch 6
 
 
 @pytest.mark.parametrize(
@@ -268,24 +272,25 @@ def test_a_block_of_another_life_with_my_epoch_says_nothing_of_mine() -> None:
     assert not kinds(step) & {Doubted, Requeued, Acknowledged} and not notices(step)
 
 
-def test_a_restored_side_shows_itself_daily_until_the_far_end_answers_to_its_new_life() -> None:
-    kit = engine(state(announce=True, send_epoch=0), SAT)
-    assert not kit.handle(Tick(), now(80_000)).transmits, "said at the start, on any link"
-    step = kit.handle(Tick(), now(90_000))
-    (said,) = receipts_in(settle(kit, step, 90_000), Direction.UP)
-    assert said.blocks == (), "it knows no life of the other side"
-    answered = take(kit, receipt(AckBlock(0, 0, NO_DIGEST, -1)), 90_100)
-    assert Announced in kinds(answered)
-    assert not receipts_in(settle(kit, kit.handle(Tick(), now(300_000)), 300_000), Direction.UP)
+def test_a_restored_side_says_so_first_of_all_in_an_envelope_that_is_repeated() -> None:
+    kit = Engine(Snapshot((state(announce=True),), ()), lambda n: SALT[:n])
+    step = kit.handle(LinkUp("link", SAT), now(0))
+    assert Announced in kinds(step), "from here on the envelope itself is repeated"
+    frames = settle(kit, step, 0)
+    assert queries_in(frames, 0) == [()], "a query for nothing"
+    again = settle(kit, kit.handle(Tick(), now(4 * 3600)), 4 * 3600)
+    assert queries_in(again, 0) == [()]
 
 
-def test_a_restored_side_gives_up_announcing_after_a_week() -> None:
-    kit = engine(state(announce=True), SAT)
-    said = 0
-    for day in range(1, 30):
-        s = day * 90_000.0
-        said += len(settle(kit, kit.handle(Tick(), now(s)), s))
-    assert said == 7
+def test_whoever_hears_that_the_other_was_restored_doubts_all_it_keeps() -> None:
+    keys = ChainKey(Direction.UP, 0, KEYS[Direction.UP]).secret().keys(SALT)
+    header = Header(FrameKind.SEALED, 5, Direction.UP, Precedence.PRIORITY, 0, 0, SALT)
+    record = Record(RecordKind.QUERY, Precedence.PRIORITY, MINUTE)
+    frame = seal(keys, header, encode_content(Content((record,)), None))
+    center = engine(state(Direction.DOWN), replace(FREE, listens=True))
+    step = take(center, frame, 1)
+    assert {Doubted, Arrived} <= kinds(step) and step.restart
+    assert notices(step) == ["peer_restored"]
 
 
 # -- asking and answering --------------------------------------------------------------------
