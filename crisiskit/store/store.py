@@ -374,7 +374,8 @@ class Store:
             db.execute(
                 "DELETE FROM envelope WHERE (pairing, epoch) IN (SELECT pairing, epoch"
                 " FROM envelope GROUP BY pairing, epoch"
-                " HAVING count(*) = count(held_at) AND max(held_at) < ?)",
+                " HAVING count(*) = count(held_at) AND max(held_at) < ?) AND (pairing, epoch)"
+                " NOT IN (SELECT pairing, epoch FROM sending_epoch WHERE in_doubt = 1)",
                 (now - HELD_ENVELOPES_MS,),
             )
 

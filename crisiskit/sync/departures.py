@@ -28,6 +28,7 @@ class Departures:
         """Fill every lane that is free, most urgent first."""
         changes: list[Change] = []
         transmits: list[Transmit] = []
+        station.sender.renew(now.mono_s)
         if station.sender.used_up:
             changes += station.warn("epochs", Notice("epochs_used_up"))
         while True:
@@ -198,8 +199,8 @@ class Departures:
             dues = (sender.outstanding.next_due_s(), hearer.next_due_s(), sender.checkpoint_due_s())
             times += [due for due in dues if due is not None and due > now.mono_s]
         times += [h.due_s for h in station.hellos.values() if h.due_s > now.mono_s]
-        if station.sender.wonders_s is not None:
-            times.append(station.sender.wonders_s)
+        if station.sender.doubt.wonders_s is not None:
+            times.append(station.sender.doubt.wonders_s)
         query_s = station.sender.query_due_s()
         if query_s is not None and query_s > now.mono_s:
             times.append(query_s)

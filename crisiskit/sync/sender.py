@@ -16,7 +16,6 @@ from crisiskit.codec.acks import (
     PartRequest,
     Receipt,
     encode_receipt,
-    resolve_epoch,
 )
 from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf
 from crisiskit.codec.checkpoint import (
@@ -60,9 +59,10 @@ from crisiskit.step import (
     Sealed,
     SendingEpoch,
 )
+from crisiskit.sync.doubt import Doubt, Finding, whole_epoch
 from crisiskit.sync.lanes import Lane
 from crisiskit.sync.outbox import Outbox
-from crisiskit.sync.outstanding import REPEAT_MAX_S, Outgoing, Outstanding
+from crisiskit.sync.outstanding import Outgoing, Outstanding
 from crisiskit.sync.signing import Signing, costs_no_more
 
 WINDOW = 17
@@ -71,7 +71,8 @@ ENVELOPE_BYTES_MAX = 4096
 SALT_BYTES = 4
 NAME_EPOCH_AFTER = 2
 QUERY_SPARE_BYTES = 40
-WONDER_S = 7200.0
+LIFE_ENVELOPES = 1000
+LIFE_S = 7 * 24 * 3600.0
 
 
 @dataclass(slots=True)
@@ -90,6 +91,7 @@ class _Life:
     confirmed: bool = False
     based: bool = False
     base_minute: int | None = None
+    since_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -111,10 +113,7 @@ class Sender:
         self._own_fp = state.own_fp
         self._sign = sign
         self._last_life = state.last_life
-        self._most_held = state.most_held
-        self.wonders_s: float | None = None
-        self._query_due_s = 0.0
-        self._queries = 0
+        self.doubt = Doubt(state.most_held)
         self.outbox = Outbox()
         self.outstanding = Outstanding(state.outstanding)
         self._direction = state.sends
@@ -307,6 +306,16 @@ class Sender:
         opened = EpochOpened(self.pairing, chain.epoch, salt, keys.part, self._chain.key)
         return life, [opened]
 
+    def renew(self, now_s: float) -> None:
+        """Leave a life that is long or old, once all of it is held (protocol section 4.7)."""
+        life = self._life
+        if life is None or any(one.epoch == life.keys.epoch for one in self.outstanding):
+            return
+        life.since_s = now_s if life.since_s is None else life.since_s
+        if life.next_seq >= LIFE_ENVELOPES or now_s - life.since_s >= LIFE_S:
+            self._end_life()
+            self._life = None
+
     def _end_life(self) -> None:
         """A later checkpoint will say how this life ended."""
         life = self._life
@@ -348,59 +357,31 @@ class Sender:
         ``by`` is the life in which the far end says so, the newest one heard of it. One of
         the blocks speaks of the newest life of ours that it knows.
         """
-        changes = self._compare(blocks, by, now_s)
+        changes = self._compare(blocks, by)
         for block in blocks:
             changes += self._take_block(block, by, now_s)
         return changes
 
-    def _compare(
-        self, blocks: Sequence[AckBlock | PartRequest], by: Life, now_s: float
-    ) -> list[Change]:
-        """Does the far end, in a new life, hold as much as it did in an earlier one?
-
-        If it says less it was restored. If it says nothing of that for long it is asked.
-        """
-        most = self._most_held
-        if most is None or by == most.by:
-            return []
-        said = [
-            (_whole_epoch(block, self._newest), block.next)
-            for block in blocks
-            if isinstance(block, AckBlock) and not self._of_another_life(block, most)
-        ]
-        about = [count for epoch, count in said if epoch == most.epoch]
-        less = bool(about) and max(about) < most.count
-        if less or max(said, default=(-1, 0)) < (most.epoch, most.count):
-            return self.peer_restored()
-        if not about:
-            return []
-        self.outstanding.forget_arrived()
-        self._most_held, self.wonders_s = replace(most, by=by), None
-        return [Acknowledged(self.pairing, most.epoch, 0, (), by)]
-
-    def _of_another_life(self, block: AckBlock, most: MostHeld) -> bool:
-        """Whether it speaks of a life that has the number of the one most held, and is not it."""
-        same_number = _whole_epoch(block, self._newest) == most.epoch
-        return same_number and block.wide and block.salt != most.salt[:2]
+    def _compare(self, blocks: Sequence[AckBlock | PartRequest], by: Life) -> list[Change]:
+        match self.doubt.compare(blocks, by, self._newest):
+            case Finding.LESS:
+                return self.peer_restored()
+            case Finding.AS_MUCH:
+                self.outstanding.forget_arrived()
+                most = self.doubt.most_held
+                assert most is not None, "it was compared with that"
+                return [Acknowledged(self.pairing, most.epoch, 0, (), by)]
+            case _:
+                return []
 
     def peer_restored(self) -> list[Change]:
         """The far end holds less than it did: everything kept here is to be asked for."""
-        self._most_held = None
+        self.doubt.most_held = None
         return [self._doubted(), Raised(self.pairing, Notice("peer_restored"))]
 
     def wonder(self, speaker: Life | None, now_s: float) -> list[Change]:
-        """The far end speaks in a new life and never says what it holds: it must be asked.
-
-        ``speaker`` is the newest life heard of it.
-        """
-        if self._most_held is None or speaker is None or speaker == self._most_held.by:
-            self.wonders_s = None
-        elif self.wonders_s is None:
-            self.wonders_s = now_s + WONDER_S
-        elif self.wonders_s <= now_s:
-            self.wonders_s = self._most_held = None
-            return [self._doubted()]
-        return []
+        """Doubt a far end that speaks in a new life and never says what it holds."""
+        return [self._doubted()] if self.doubt.wonder(speaker, now_s) else []
 
     @property
     def _newest(self) -> int:
@@ -411,7 +392,7 @@ class Sender:
         return Doubted(self.pairing, self._chain.epoch, self._chain.key)
 
     def _take_block(self, block: AckBlock | PartRequest, by: Life, now_s: float) -> list[Change]:
-        number = _whole_epoch(block, self._newest)
+        number = whole_epoch(block, self._newest)
         if number > self._newest:
             return self._restored_here(number)
         epoch = self._epochs.get(number)
@@ -472,7 +453,7 @@ class Sender:
 
     def query_due_s(self) -> float | None:
         """When to ask (again) what the far end holds; None if nothing is in doubt."""
-        return self._query_due_s if any(e.in_doubt for e in self._epochs.values()) else None
+        return self.doubt.query_due_s if any(e.in_doubt for e in self._epochs.values()) else None
 
     def query(self, lane: Lane, now: Now) -> Record:
         """Asks what the far end holds of the newest epochs in doubt; again until answered."""
@@ -481,9 +462,7 @@ class Sender:
         asked = doubtful[: min(QUERY_LIVES_MAX, room)]
         epochs = [(n, self._epochs[n]) for n in asked]
         data = encode_query([Asked(n, e.salt[:2], len(e.digests)) for n, e in epochs])
-        wait = min(2 * lane.repeat_s() * 2**self._queries, REPEAT_MAX_S)
-        self._query_due_s = now.mono_s + wait
-        self._queries += 1
+        self.doubt.asked(lane, now.mono_s)
         return Record(RecordKind.QUERY, Precedence.PRIORITY, now.minute, data=data)
 
     def _settle(
@@ -491,11 +470,8 @@ class Sender:
     ) -> list[Change]:
         """HELD is what the digest proves; stored without proof is ARRIVED."""
         held, arrived = self.outstanding.settle(number, block, proved, now_s)
-        most = self._most_held
-        confirms = most is None or most.by == by
-        least = (-1, 0) if most is None else (most.epoch, most.count)
-        if proved and confirms and (number, block.next) >= least:
-            self._most_held = MostHeld(number, self._epochs[number].salt, block.next, by)
+        salt = self._epochs[number].salt
+        confirms = self.doubt.note(MostHeld(number, salt, block.next, by), proved)
         if not held and not arrived:
             return []
         return [
@@ -508,12 +484,6 @@ class Sender:
                 confirms,
             )
         ]
-
-
-def _whole_epoch(block: AckBlock | PartRequest, newest: int) -> int:
-    if isinstance(block, AckBlock) and block.wide:
-        return block.epoch
-    return resolve_epoch(block.epoch, newest)
 
 
 def _header(frame: bytes) -> Header:
