@@ -268,6 +268,24 @@ ERRORS = {
     "proof_start": N_(
         "{path} proves nothing: the log it is from does not begin as it must. Do not rely on it."
     ),
+    "proof_voucher": N_(
+        "{path} proves nothing: what stands for its signature speaks of another log. Do not "
+        "rely on it; ask for the proof again."
+    ),
+    "proof_unsealed": N_(
+        "There is no proof of {id} yet: it has not left. Try again when it is SENT."
+    ),
+    "proof_unsigned": N_(
+        "There is no proof of {id} yet: no signature covers it. The next signed envelope of its "
+        "author will; try again then."
+    ),
+    "proof_impossible": N_(
+        "There is no proof of {id}: the log around it is not whole. Run “crisiskit log verify”."
+    ),
+    "log_wrong": N_(
+        "The log is not right: {n} findings, above. Keep a copy of this folder as it is, and "
+        "compare it with the other end and with older backups."
+    ),
     "proof_signature": N_(
         "{path} proves nothing: the signature does not fit, so the message or something before "
         "it was altered. Do not rely on it; ask for the proof again."

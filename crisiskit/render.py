@@ -26,7 +26,7 @@ from crisiskit.forms import catalog
 from crisiskit.forms.coordinates import show_position
 from crisiskit.harmless import clean_text, in_line
 from crisiskit.i18n import N_, language, speak
-from crisiskit.model import Precedence, RecordKind, State
+from crisiskit.model import Message, Precedence, RecordKind, State
 
 MICROS_PER_UNIT = 1_000_000
 
@@ -187,6 +187,17 @@ def local_time(at_ms: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
 def state_word(state: State, lang: str | None = None) -> str:
     """KEPT, SENT, HELD ...: one word for each state, in capitals."""
     return speak(lang)(STATE_WORDS[state])
+
+
+def trust_word(message: Message, lang: str | None = None) -> str:
+    """Whether a verified signature covers a message, so that its proof can be shown to others.
+
+    What came in is authentic at least: only its author and this station can have sealed it.
+    """
+    _ = speak(lang)
+    if message.signed:
+        return _("signed")
+    return _("authentic, not signed yet") if message.box == "in" else _("not signed yet")
 
 
 def precedence_word(precedence: Precedence, lang: str | None = None) -> str:

@@ -65,9 +65,9 @@ class Sealed:
     """Records became an envelope; from here on its bytes never change.
 
     ``frame`` is the envelope headed without epoch and salt. ``deliveries`` are in the
-    order of their place in the envelope; records of the station's own come after them.
-    ``leaf`` is its leaf in the chain, ``digest`` the chain value after it. ``signature``
-    covers the life up to here.
+    order of their place in the envelope; a record of the station's ``own`` comes after them.
+    ``digests`` name all its records, ``leaf`` is its leaf in the chain, ``digest`` the chain
+    value after it. ``signature`` covers the life up to here.
     """
 
     pairing: int
@@ -79,6 +79,8 @@ class Sealed:
     digest: bytes
     deliveries: tuple[int, ...]
     signature: bytes = b""
+    digests: tuple[bytes, ...] = ()
+    own: Record | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,16 @@ class Advanced:
 
 
 @dataclass(frozen=True, slots=True)
+class Vouched:
+    """A signed checkpoint of a later life covers what is below ``signed_below`` of this one."""
+
+    pairing: int
+    epoch: int
+    salt: bytes
+    signed_below: int
+
+
+@dataclass(frozen=True, slots=True)
 class Forked:
     """An authentic envelope under a number that another one has: kept beside it."""
 
@@ -326,6 +338,7 @@ Change = (
     | Arrived
     | Unpacked
     | Advanced
+    | Vouched
     | Forked
     | Receipted
     | ClockAgreed
@@ -424,7 +437,8 @@ class HeardEpoch:
     """An epoch of the far end.
 
     ``ahead`` are stored numbers beyond ``next_seq`` with leaf and signature, ``waiting``
-    those not decoded yet, with frame and link. ``owed``: a receipt for it is due.
+    those not decoded yet, with frame and link. ``owed``: a receipt for it is due. ``names``:
+    the checkpoint that came in envelope ``names_at``.
     """
 
     epoch: int
@@ -436,6 +450,8 @@ class HeardEpoch:
     waiting: tuple[tuple[int, bytes, str], ...] = ()
     owed: bool = False
     signed_below: int = 0
+    names: Checkpoint | None = None
+    names_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from crisiskit import i18n
 from crisiskit.codec.forms import pack
 from crisiskit.forms import catalog
-from crisiskit.model import Precedence, RecordKind, State
+from crisiskit.model import ClockQuality, Message, Precedence, RecordKind, State
 from crisiskit.render import (
     age_text,
     body_lines,
@@ -26,7 +26,10 @@ from crisiskit.render import (
     read_form,
     size_text,
     state_word,
+    trust_word,
 )
+from crisiskit.screens.lines import SIGNED
+from crisiskit.screens.view import facts
 
 MINUTE = 29_000_000  # 2025-02-19 21:20 UTC
 SITREP = pack(
@@ -255,3 +258,36 @@ def test_sizes(size: int, english: str, french: str) -> None:
 )
 def test_money(micros: int, english: str, french: str) -> None:
     assert (money_text(micros), money_text(micros, lang="fr")) == (english, french)
+
+
+@pytest.mark.parametrize(
+    ("box", "signed", "word"),
+    [
+        ("in", True, "signed"),
+        ("in", False, "authentic, not signed yet"),
+        ("out", True, "signed"),
+        ("out", False, "not signed yet"),
+    ],
+)
+def test_authentic_is_told_from_signed(box: str, signed: bool, word: str) -> None:
+    message = Message(
+        ref=1,
+        id="7KQ2-M3XD",
+        number=1,
+        box=box,
+        author="Delta-2",
+        to="center",
+        kind=RecordKind.TEXT,
+        precedence=Precedence.ROUTINE,
+        text="water",
+        data=b"",
+        form="",
+        written_at=0,
+        clock=ClockQuality.UNKNOWN,
+        received_at=None,
+        state=State.HELD,
+        state_at=0,
+        signed=signed,
+    )
+    assert trust_word(message, "en") == word
+    assert (SIGNED in facts(message)) is signed

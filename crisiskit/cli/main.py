@@ -66,11 +66,12 @@ kit = LazyGroup(
 )
 log = LazyGroup(
     "log",
-    _("Hand the log to others, and check proofs out of it."),
+    _("Check the log, hand it to others, prove what is in it."),
     "crisiskit log export --format csv -o log.csv",
     {
         "export": "crisiskit.cli.log:export",
         "verify": "crisiskit.cli.verify:verify",
+        "proof": "crisiskit.cli.proof:proof",
     },
 )
 simulate = LazyGroup(

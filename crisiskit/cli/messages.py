@@ -72,7 +72,7 @@ def list_messages(
 def show(home: Path, id: str, as_json: bool) -> None:
     """Show one message."""
     with reading(home) as views:
-        _print_whole(_find(views, id), as_json)
+        _print_whole(find(views, id), as_json)
 
 
 @click.command(
@@ -85,10 +85,10 @@ def show(home: Path, id: str, as_json: bool) -> None:
 def read(home: Path, id: str, as_json: bool) -> None:
     """Show one message and send the reading receipt."""
     with reading(home) as views, writing(home) as store:
-        found = _find(views, id)
+        found = find(views, id)
         for message in found:
             store.mark_read(message.ref)
-        _print_whole(_find(views, found[0].id), as_json)
+        _print_whole(find(views, found[0].id), as_json)
 
 
 @click.command(
@@ -101,7 +101,7 @@ def read(home: Path, id: str, as_json: bool) -> None:
 def cancel(home: Path, id: str, as_json: bool) -> None:
     """Withdraw a message."""
     with reading(home) as views, writing(home) as store:
-        found = [message for message in _find(views, id) if message.box == "out"]
+        found = [message for message in find(views, id) if message.box == "out"]
         withdrawn = 0
         for message in found:
             try:
@@ -113,7 +113,7 @@ def cancel(home: Path, id: str, as_json: bool) -> None:
         if not withdrawn:
             raise CrisiskitError("cancel_too_late")
         if as_json:
-            for message in _find(views, found[0].id):
+            for message in find(views, found[0].id):
                 _emit_message(message)
             return
     text = ngettext("Withdrawn for {n} station.", "Withdrawn for {n} stations.", withdrawn)
@@ -123,7 +123,7 @@ def cancel(home: Path, id: str, as_json: bool) -> None:
         say(text.format(n=late))
 
 
-def _find(views: Views, typed: str) -> list[Message]:
+def find(views: Views, typed: str) -> list[Message]:
     """The deliveries of the message whose id begins as typed."""
     from crisiskit.codec.record import parse_record_id
 

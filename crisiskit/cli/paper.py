@@ -17,6 +17,7 @@ from crisiskit.render import (
     precedence_word,
     size_text,
     state_word,
+    trust_word,
 )
 from crisiskit.widths import fit
 
@@ -74,6 +75,7 @@ def print_whole(found: Sequence[Message]) -> None:
     if first.expires_at is not None:
         pairs.append((_("Expires"), local_time(first.expires_at)))
     pairs += [(_("State"), _progress(message, len(found) > 1)) for message in found]
+    pairs += [(_("Signature"), _trust(message, len(found) > 1)) for message in found]
     if first.exercise:
         click.echo(_("EXERCISE  EXERCISE  EXERCISE"))
     size = max(len(label) for label, _value in pairs) + 2
@@ -87,6 +89,10 @@ def print_whole(found: Sequence[Message]) -> None:
 
 def _when(message: Message) -> int:
     return message.written_at if message.received_at is None else message.received_at
+
+
+def _trust(message: Message, several: bool) -> str:
+    return f"{message.to}  {trust_word(message)}" if several else trust_word(message)
 
 
 def _progress(message: Message, several: bool) -> str:

@@ -1,4 +1,7 @@
-"""``log verify``: whether a proof holds, for anybody, with public keys alone and no home folder."""
+"""``log verify``: whether a proof holds, or, without a file, whether the own log does.
+
+A proof is checked by anybody, with public keys alone and no home folder.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crisiskit.cli.common import emit, examples, json_option
+from crisiskit.cli.common import emit, examples, home_option, json_option
 from crisiskit.errors import TrustError
 from crisiskit.i18n import _
 
@@ -20,13 +23,17 @@ file_argument = click.Path(path_type=Path)
 
 
 @click.command(
-    help=_("Check a proof: who wrote a message, when, and that nothing was altered since."),
+    help=_(
+        "Check a proof: who wrote a message, when, and that nothing was altered since. Without "
+        "a file: check the whole log of this installation."
+    ),
     epilog=examples(
+        "crisiskit log verify",
         "crisiskit log verify 7KQ2-M3XD.ckpf --key delta-2.ckrq",
         "crisiskit log verify order.ckpf --key network.ckcn --json",
     ),
 )
-@click.argument("file", type=file_argument)
+@click.argument("file", type=file_argument, required=False)
 @click.option(
     "--key",
     "keys",
@@ -35,8 +42,20 @@ file_argument = click.Path(path_type=Path)
     help=_("A center file, a kit's request, or a list of public keys that you trust."),
 )
 @json_option
-def verify(file: Path, keys: tuple[Path, ...], as_json: bool) -> None:
-    """Check a proof."""
+@home_option
+def verify(home: Path, file: Path | None, keys: tuple[Path, ...], as_json: bool) -> None:
+    """Check a proof, or the log."""
+    if file is not None:
+        _verify_proof(file, keys, as_json)
+        return
+    if keys:
+        raise click.UsageError(_("--key is for checking a proof: name its file too."))
+    from crisiskit.cli.checklog import check_home
+
+    check_home(home, as_json)
+
+
+def _verify_proof(file: Path, keys: tuple[Path, ...], as_json: bool) -> None:
     from crisiskit.crypto.proof import check_proof
 
     proof = _read(file)
@@ -75,6 +94,8 @@ def _refusal(path: Path, checked: Checked) -> TrustError:
             return TrustError("proof_author", path=path)
         case Flaw.START:
             return TrustError("proof_start", path=path)
+        case Flaw.VOUCHER:
+            return TrustError("proof_voucher", path=path)
         case Flaw.KEY_UNKNOWN:
             fingerprint = fingerprint_text(checked.author_fp)
             return TrustError("proof_key_unknown", path=path, fingerprint=fingerprint)
@@ -116,7 +137,7 @@ def _print(proof: Proof, checked: Checked) -> None:
 
 
 def _facts(proof: Proof, checked: Checked) -> dict[str, object]:
-    """What is proven. ``epoch`` is stated by the file, and proven for envelope 0 only."""
+    """What is proven. ``epoch`` is stated by the file, and proven if ``epoch_proven``."""
     from crisiskit.codec.record import record_id
     from crisiskit.jsonform import body_json, iso
 
@@ -135,6 +156,7 @@ def _facts(proof: Proof, checked: Checked) -> dict[str, object]:
         "kit": proof.kit_fp.hex(),
         "direction": proof.header.direction.name.lower(),
         "epoch": proof.epoch,
+        "epoch_proven": checked.epoch_proven,
         "envelope": checked.number,
         "signed_at": checked.signed_at,
     }

@@ -31,7 +31,9 @@ _ID_BYTES = 16
 _PUBLIC_BYTES = 32
 _SIGNATURE_BYTES = 64
 # All that is neither text, data nor leaves has room in the last term.
-PROOF_BYTES_MAX = TEXT_BYTES_MAX + DATA_BYTES_MAX + HASH_BYTES * SEQ_MAX + 1024
+_ONE_BYTES_MAX = TEXT_BYTES_MAX + DATA_BYTES_MAX + HASH_BYTES * SEQ_MAX + 1024
+PROOF_BYTES_MAX = 2 * _ONE_BYTES_MAX
+_SIGNED_HERE, _VOUCHED_FOR = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,11 @@ class Proof:
     ``kit_fp``: the kit at one end of the log, whoever wrote. ``author_public``: Ed25519, 32
     bytes. ``header``: that of the envelope, without epoch and salt; its counter is the number
     n of the envelope. ``place`` of ``count`` records, with the ``path`` from there to the root.
-    ``previous``: d[n-1]. ``following``: the leaves of the envelopes after n, up to the one at
-    which the author signed. ``signature``: over ``crypto.proof.signed_bytes``.
+    ``earlier``: the leaves of all n envelopes before it, or none of them. ``previous``: the
+    chain value before these, d[-1] or d[n-1]. ``following``: the leaves of the envelopes after
+    n, up to the one at which the author signed. ``signature``: over
+    ``crypto.statement.log_statement``; empty where the author signed only later, in a checkpoint
+    that names this life: ``voucher`` is the proof of that checkpoint.
     """
 
     network_id: bytes
@@ -56,8 +61,10 @@ class Proof:
     count: int
     path: tuple[bytes, ...]
     previous: bytes
+    earlier: tuple[bytes, ...]
     following: tuple[bytes, ...]
     signature: bytes
+    voucher: Proof | None = None
 
 
 def encode_proof(proof: Proof) -> bytes:
@@ -65,6 +72,13 @@ def encode_proof(proof: Proof) -> bytes:
 
     The quality of the writer's clock is not part of it: ``record.clock`` is UNKNOWN.
     """
+    data = _write(proof)
+    if decode_proof(data) != proof:
+        raise ValueError("this is no proof")
+    return data
+
+
+def _write(proof: Proof) -> bytes:
     record, associated = proof.record, associated_data(proof.header)
     answers = encode_reference(record.answers) if record.answers else b""
     text = record.text.encode()
@@ -88,14 +102,14 @@ def encode_proof(proof: Proof) -> bytes:
         bytes([proof.place, proof.count]),
         *proof.path,
         proof.previous,
+        len(proof.earlier).to_bytes(2, "big"),
+        *proof.earlier,
         len(proof.following).to_bytes(2, "big"),
         *proof.following,
-        proof.signature,
+        bytes([_SIGNED_HERE if proof.voucher is None else _VOUCHED_FOR]),
+        proof.signature if proof.voucher is None else _write(proof.voucher),
     )
-    data = b"".join(parts)
-    if decode_proof(data) != proof:
-        raise ValueError("this is no proof")
-    return data
+    return b"".join(parts)
 
 
 def decode_proof(data: bytes) -> Proof | Rejected:
@@ -106,13 +120,13 @@ def decode_proof(data: bytes) -> Proof | Rejected:
         return Rejected(Reject.LENGTH)
     reader = Reader(data, Reject.LENGTH, at=len(MAGIC))
     try:
-        proof = _read(reader)
+        proof = _read(reader, may_be_vouched=True)
     except MalformedError as bad:
         return Rejected(bad.code)
     return proof if reader.done else Rejected(Reject.LENGTH)
 
 
-def _read(reader: Reader) -> Proof:
+def _read(reader: Reader, may_be_vouched: bool) -> Proof:
     network_id, kit_fp = reader.take(_ID_BYTES), reader.take(_ID_BYTES)
     epoch, salt = reader.uint(2), reader.take(SALT_BYTES)
     author_public = reader.take(_PUBLIC_BYTES)
@@ -123,10 +137,15 @@ def _read(reader: Reader) -> Proof:
         raise MalformedError(Reject.RECORD)
     path = [reader.take(HASH_BYTES) for _step in range(path_length(place, count))]
     previous = reader.take(HASH_BYTES)
+    before = reader.uint(2)
+    if before not in (0, header.counter):
+        raise MalformedError(Reject.HEADER)
+    earlier = [reader.take(HASH_BYTES) for _leaf in range(before)]
     more = reader.uint(2)
     if header.counter + more > SEQ_MAX:
         raise MalformedError(Reject.HEADER)
     following = [reader.take(HASH_BYTES) for _leaf in range(more)]
+    signature, voucher = _read_end(reader, may_be_vouched)
     return Proof(
         network_id=network_id,
         kit_fp=kit_fp,
@@ -139,9 +158,21 @@ def _read(reader: Reader) -> Proof:
         count=count,
         path=tuple(path),
         previous=previous,
+        earlier=tuple(earlier),
         following=tuple(following),
-        signature=reader.take(_SIGNATURE_BYTES),
+        signature=signature,
+        voucher=voucher,
     )
+
+
+def _read_end(reader: Reader, may_be_vouched: bool) -> tuple[bytes, Proof | None]:
+    """The signature, or the proof of the checkpoint that stands for it; that one is signed."""
+    end = reader.uint(1)
+    if end == _SIGNED_HERE:
+        return reader.take(_SIGNATURE_BYTES), None
+    if end != _VOUCHED_FOR or not may_be_vouched or reader.take(len(MAGIC)) != MAGIC:
+        raise MalformedError(Reject.SIGNED)
+    return b"", _read(reader, may_be_vouched=False)
 
 
 def _read_record(reader: Reader) -> Record:

@@ -1,11 +1,7 @@
 """Making and checking a proof: who wrote a record, and that its author signed the log with it.
 
-The signature of an author over its log is Ed25519 over
-
-    "crisiskit/1 sig" 00 || network_id 16 || kit_fp 16 || d[m] 32
-
-where d[m] is the chain value of docs/wire.md, section 9, at the envelope m that carries the
-signature. It covers every envelope up to m.
+What an author signs is ``statement.log_statement`` of d[m], the chain value of docs/wire.md,
+section 9, at the envelope m that carries the signature. It covers every envelope up to m.
 """
 
 from __future__ import annotations
@@ -21,25 +17,27 @@ from crisiskit.codec.chain import (
     leaf_of,
     root_from_path,
 )
+from crisiskit.codec.checkpoint import Checkpoint, decode_checkpoint
 from crisiskit.codec.header import Header, associated_data
 from crisiskit.codec.proof import Proof
 from crisiskit.codec.record import record_digest
 from crisiskit.crypto.identity import kit_fingerprint, network_id, verified
-from crisiskit.model import ClockQuality, Direction, Record
-
-_SIGNED = b"crisiskit/1 sig\0"
+from crisiskit.crypto.statement import log_statement
+from crisiskit.model import ClockQuality, Direction, Record, RecordKind
 
 
 class Flaw(StrEnum):
     """Why a proof proves nothing.
 
     AUTHOR: its key is not that of the kit (down: of the network's authority) it names. START:
-    the first envelope of a log does not follow its beginning. SIGNATURE: record, path, chain
-    and signature do not fit together. KEY_UNKNOWN: all is right, but by a key not trusted.
+    the first envelope of a log does not follow its beginning. VOUCHER: what stands for a
+    signature is no checkpoint that names this log. SIGNATURE: record, path, chain and signature
+    do not fit together. KEY_UNKNOWN: all is right, but by a key not trusted.
     """
 
     AUTHOR = "author"
     START = "start"
+    VOUCHER = "voucher"
     SIGNATURE = "signature"
     KEY_UNKNOWN = "key_unknown"
 
@@ -49,8 +47,9 @@ class Checked:
     """What came of a proof. Without ``flaw`` it holds.
 
     ``digest`` names the record, ``author_fp`` the key, ``author`` is the name that goes with
-    the trusted key. Envelope ``number`` carried the record, the signature stands at
-    ``signed_at``.
+    the trusted key. Envelope ``number`` carried the record, the signature (or what a later
+    checkpoint names) stands at ``signed_at``. ``epoch_proven``: the signature shows epoch and
+    salt too.
     """
 
     flaw: Flaw | None
@@ -59,11 +58,7 @@ class Checked:
     author: str
     number: int
     signed_at: int
-
-
-def signed_bytes(network: bytes, kit_fp: bytes, digest: bytes) -> bytes:
-    """What the author signs: ``digest`` is d[m], 32 bytes; the ids have 16."""
-    return _SIGNED + network + kit_fp + digest
+    epoch_proven: bool
 
 
 def make_proof(
@@ -74,34 +69,36 @@ def make_proof(
     salt: bytes,
     author_public: bytes,
     header: Header,
-    records: Sequence[Record],
+    record: Record,
+    digests: Sequence[bytes],
     place: int,
     previous: bytes,
+    earlier: Sequence[bytes] = (),
     following: Sequence[bytes],
-    signature: bytes,
+    signature: bytes = b"",
+    voucher: Proof | None = None,
 ) -> Proof:
-    """The proof of ``records[place]``, one of all records of an envelope, in their order.
+    """The proof of ``record``, at its place among ``digests``, those of all of an envelope.
 
-    ``header`` is that of the envelope, ``previous`` is d[n-1], ``following`` are the leaves of
-    the envelopes after it up to the one at which ``signature`` stands. ValueError when these
-    do not fit together.
+    ``header`` is that of the envelope; see ``Proof`` for the rest. ValueError when these do
+    not fit together.
     """
-    author_fp = kit_fingerprint(author_public)
-    digests = [record_digest(author_fp, record) for record in records]
     proof = Proof(
         network_id=network,
         kit_fp=kit_fp,
         epoch=epoch,
         salt=salt,
         author_public=author_public,
-        record=replace(records[place], clock=ClockQuality.UNKNOWN),
+        record=replace(record, clock=ClockQuality.UNKNOWN),
         header=header,
         place=place,
-        count=len(records),
+        count=len(digests),
         path=tuple(inclusion_path(digests, place)),
         previous=previous,
+        earlier=tuple(earlier),
         following=tuple(following),
         signature=signature,
+        voucher=voucher,
     )
     if flaw := check_proof(proof, {author_public: ""}).flaw:
         raise ValueError(f"this proves nothing: {flaw}")
@@ -120,6 +117,7 @@ def check_proof(proof: Proof, public_keys: Mapping[bytes, str]) -> Checked:
         author=public_keys.get(proof.author_public, ""),
         number=number,
         signed_at=number + len(proof.following),
+        epoch_proven=_from_start(proof) or proof.voucher is not None,
     )
 
 
@@ -132,18 +130,45 @@ def _flaw(proof: Proof, author_fp: bytes, digest: bytes, trusted: bool) -> Flaw 
     if not own:
         return Flaw.AUTHOR
     start = chain_start(direction, proof.epoch, proof.salt, proof.kit_fp)
-    if proof.header.counter == 0 and proof.previous != start:
+    if _from_start(proof) and proof.previous != start:
         return Flaw.START
-    signed = signed_bytes(proof.network_id, proof.kit_fp, _signed_digest(proof, digest))
+    end = _signed_digest(proof, digest)
+    if proof.voucher is not None:
+        if not _names(proof.voucher, proof, end):
+            return Flaw.VOUCHER
+        inner = record_digest(author_fp, proof.voucher.record)
+        return _flaw(proof.voucher, author_fp, inner, trusted)
+    signed = log_statement(proof.network_id, proof.kit_fp, end)
     if not verified(proof.author_public, proof.signature, signed):
         return Flaw.SIGNATURE
     return None if trusted else Flaw.KEY_UNKNOWN
 
 
+def _from_start(proof: Proof) -> bool:
+    """Whether the chain is shown from its beginning, which names epoch and salt."""
+    return len(proof.earlier) == proof.header.counter
+
+
+def _names(voucher: Proof, proof: Proof, end: bytes) -> bool:
+    """Whether this is the same author's checkpoint of the life that ends in ``end``."""
+    if voucher.record.kind is not RecordKind.CHECKPOINT:
+        return False
+    count = proof.header.counter + len(proof.following) + 1
+    same_log = (
+        voucher.author_public == proof.author_public
+        and voucher.network_id == proof.network_id
+        and voucher.kit_fp == proof.kit_fp
+        and voucher.header.direction is proof.header.direction
+    )
+    named = decode_checkpoint(voucher.record.data)
+    return same_log and named == Checkpoint(proof.epoch, proof.salt, count, end)
+
+
 def _signed_digest(proof: Proof, digest: bytes) -> bytes:
     """d[m], from the record upwards and along the chain."""
     root = root_from_path(digest, proof.place, proof.count, proof.path)
-    state = chain_next(proof.previous, leaf_of(associated_data(proof.header), root))
-    for leaf in proof.following:
+    own = leaf_of(associated_data(proof.header), root)
+    state = proof.previous
+    for leaf in (*proof.earlier, own, *proof.following):
         state = chain_next(state, leaf)
     return state

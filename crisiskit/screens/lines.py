@@ -25,6 +25,7 @@ SIGNS = {
     State.CANCELLED: "×",
     State.REFUSED: "!",
 }
+SIGNED = "§"
 _WAY, _URGENCY, _ID, _STATE, _AGE, _NAME = 3, 10, 10, 12, 7, 12
 Clock = Callable[[], int]
 
@@ -70,7 +71,12 @@ class MessageRows:
 
     def head(self, width: int) -> str:
         """The words above the columns."""
-        cells = [("", _WAY), (_("URGENCY"), _URGENCY), (_("ID"), _ID), (_("STATE"), _STATE)]
+        cells = [
+            (f"  {SIGNED}", _WAY),
+            (_("URGENCY"), _URGENCY),
+            (_("ID"), _ID),
+            (_("STATE"), _STATE),
+        ]
         if self._named:
             cells.append((_("WITH"), _NAME))
         cells.append((_("AGE"), _AGE))
@@ -86,7 +92,7 @@ class MessageRows:
         when = item.received_at if item.received_at is not None else item.written_at
         name = station(item.to if item.box == "out" else item.author)
         front = [
-            (f"{call}{way} ", "alarm" if urgent else mark),
+            (f"{call}{way}{SIGNED if item.signed else ' '}", "alarm" if urgent else mark),
             (fit(item.precedence.name, _URGENCY), "alarm" if urgent else mark),
             (fit(item.id, _ID), mark),
             (fit(life_word(item), _STATE), mark),

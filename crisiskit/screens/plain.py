@@ -18,7 +18,7 @@ from crisiskit.forms.words import fold, pick
 from crisiskit.harmless import clean_text, in_line
 from crisiskit.i18n import N_, _, explain, language
 from crisiskit.model import Message, Precedence, RecordKind
-from crisiskit.render import body_lines, one_line
+from crisiskit.render import body_lines, one_line, trust_word
 from crisiskit.screens.arrivals import Arrivals, arrival_words
 from crisiskit.screens.compose import Estimator, price_lines
 from crisiskit.screens.lines import age, life_word, station
@@ -177,7 +177,7 @@ class Lines:
             way = _("to {name}") if one.box == "out" else _("from {name}")
             who = way.format(name=station(one.to if one.box == "out" else one.author))
             when = one.received_at if one.received_at is not None else one.written_at
-            state = life_word(one)[2:]
+            state = life_word(one)[2:] + (f", {trust_word(one)}" if one.signed else "")
             text = one_line(one.kind, one.data, one.text, width=60)
             ago = age(when, wall_ms())
             self.say(f"{number}. {one.precedence.name}, {state}, {who}, {ago}, {one.id}: {text}")

@@ -14,9 +14,9 @@ from textual.widgets import Static
 
 from crisiskit.i18n import _, ngettext
 from crisiskit.model import ClockQuality, Message, RecordKind, State
-from crisiskit.render import body_lines, precedence_word, size_text
+from crisiskit.render import body_lines, precedence_word, size_text, trust_word
 from crisiskit.screens.bar import Bar
-from crisiskit.screens.lines import life_word, station
+from crisiskit.screens.lines import SIGNED, life_word, station
 from crisiskit.store.views import Views
 
 
@@ -61,6 +61,7 @@ def facts(message: Message) -> str:
             credits = ngettext("{n} credit", "{n} credits", message.credits)
             cost += ", " + credits.format(n=message.credits)
         lines[-1] += cost
+    lines.append(f"{SIGNED if message.signed else '-'} {trust_word(message)}")
     if message.answers:
         lines.append(_("answers {id}").format(id=message.answers))
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Protocol
 
-from crisiskit.crypto.identity import KitIdentity
+from crisiskit.crypto.identity import KitIdentity, network_id
 from crisiskit.crypto.keys import root_key
 from crisiskit.model import CENTER, Direction, Precedence, RecordKind
 from crisiskit.step import Change, EpochOpened, Now, Step, Transmit
@@ -35,8 +35,6 @@ from crisiskit.sync.events import (
 )
 from transports.link import Traits
 
-NETWORK_ID = bytes(16)
-CENTER_FP = b"center-----------"[:16]
 EPOCH_MS = 1_790_000_000_000
 
 
@@ -122,23 +120,27 @@ class World:
         station = Station(name, Store(folder / f"{name}.db", lambda: 0), is_center, identity)
         station.store = Store(folder / f"{name}.db", lambda: self._wall(station))
         role = CENTER if is_center else "kit"
-        fp = CENTER_FP if is_center else _fp(name)
+        authority = identity.public if is_center else self.center.identity.public
         station.store.set_meta(
-            role=role.encode(), name=name.encode(), own_fp=fp, network_id=NETWORK_ID
+            role=role.encode(),
+            name=name.encode(),
+            own_fp=identity.fingerprint,
+            network_id=network_id(authority),
         )
         return station
 
     def _pair(self, kit: Station, number: int) -> None:
         secret = self.rng.randbytes(32)
-        fp = _fp(kit.name)
-        up, down = (root_key(secret, NETWORK_ID, fp, way).key for way in Direction)
+        fp = kit.identity.fingerprint
+        network = network_id(self.center.identity.public)
+        up, down = (root_key(secret, network, fp, way).key for way in Direction)
         kit.store.add_pairing(
             NewPairing(
                 number,
                 CENTER,
                 fp,
                 kit.identity.public,
-                CENTER_FP,
+                self.center.identity.fingerprint,
                 self.center.identity.public,
                 up,
                 down,
@@ -375,7 +377,3 @@ class World:
         if not station.is_center:
             return self.center
         return next((kit for kit in self.kits if kit.name == transmit.peer), None)
-
-
-def _fp(name: str) -> bytes:
-    return name.encode().ljust(16, b"-")[:16]

@@ -33,7 +33,9 @@ from crisiskit.step import (
     Sent,
     Spent,
     Unpacked,
+    Vouched,
 )
+from crisiskit.store.own import encode_own, note_named, sign_named
 
 DAY_MS = 86_400_000
 SECRETS_KEPT = 1024
@@ -63,7 +65,7 @@ def _epoch_opened(db: sqlite3.Connection, c: EpochOpened, now: int) -> None:
 def _sealed(db: sqlite3.Connection, c: Sealed, now: int) -> None:
     db.execute(
         "INSERT INTO envelope (pairing, epoch, seq, frame, precedence, leaf, digest, signature,"
-        " state, sealed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'sealed', ?)",
+        " digests, own, state, sealed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'sealed', ?)",
         (
             c.pairing,
             c.epoch,
@@ -73,9 +75,13 @@ def _sealed(db: sqlite3.Connection, c: Sealed, now: int) -> None:
             c.leaf,
             c.digest,
             c.signature,
+            b"".join(c.digests),
+            encode_own(c.own),
             now,
         ),
     )
+    if c.own is not None and c.signature:
+        sign_named(db, c.pairing, c.own)
     db.execute(
         "UPDATE sending_epoch SET count = ?, digest = ?,"
         " signed_below = CASE WHEN ? THEN ? ELSE signed_below END"
@@ -182,7 +188,7 @@ def doubt(db: sqlite3.Connection, pairing: int) -> None:
     """What the far end holds of the envelopes kept here is to be asked for."""
     db.execute(
         "UPDATE sending_epoch SET in_doubt = 1, held_below = 0 WHERE pairing = ? AND epoch IN"
-        " (SELECT DISTINCT epoch FROM envelope WHERE pairing = ?)",
+        " (SELECT DISTINCT epoch FROM envelope WHERE pairing = ? AND frame <> x'')",
         (pairing, pairing),
     )
 
@@ -253,8 +259,8 @@ def _epoch_heard(db: sqlite3.Connection, c: EpochHeard, now: int) -> None:
 
 def _arrived(db: sqlite3.Connection, c: Arrived, now: int) -> None:
     db.execute(
-        "INSERT INTO arrived (pairing, epoch, salt, seq, frame, leaf, signature, link, at, waits,"
-        " undecodable) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO arrived (pairing, epoch, salt, seq, frame, leaf, signature, digests, link,"
+        " at, waits, undecodable) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             c.pairing,
             c.epoch,
@@ -263,6 +269,7 @@ def _arrived(db: sqlite3.Connection, c: Arrived, now: int) -> None:
             c.frame,
             c.leaf,
             c.signature,
+            b"".join(c.digests),
             c.link,
             now,
             int(c.waits),
@@ -275,9 +282,18 @@ def _arrived(db: sqlite3.Connection, c: Arrived, now: int) -> None:
 def _unpacked(db: sqlite3.Connection, change: Unpacked, now: int) -> None:
     c = change.arrived
     db.execute(
-        "UPDATE arrived SET leaf = ?, signature = ?, waits = 0, undecodable = ?"
+        "UPDATE arrived SET leaf = ?, signature = ?, digests = ?, waits = 0, undecodable = ?"
         " WHERE pairing = ? AND epoch = ? AND salt = ? AND seq = ?",
-        (c.leaf, c.signature, c.undecodable, c.pairing, c.epoch, c.salt, c.seq),
+        (
+            c.leaf,
+            c.signature,
+            b"".join(c.digests),
+            c.undecodable,
+            c.pairing,
+            c.epoch,
+            c.salt,
+            c.seq,
+        ),
     )
     _records_in(db, c, now)
 
@@ -286,6 +302,7 @@ def _records_in(db: sqlite3.Connection, c: Arrived, now: int) -> None:
     shares = len(c.records)
     for place, (record, digest) in enumerate(zip(c.records, c.digests, strict=True)):
         _record_in(db, c, place, record, digest, _share(len(c.frame), place, shares), now)
+        note_named(db, c, record)
 
 
 def _forked(db: sqlite3.Connection, c: Forked, now: int) -> None:
@@ -369,6 +386,13 @@ def _advanced(db: sqlite3.Connection, c: Advanced, now: int) -> None:
         "UPDATE heard_epoch SET next_seq = ?, digest = ?, base_minute = ?, signed_below = ?,"
         " owed = 1 WHERE pairing = ? AND epoch = ? AND salt = ?",
         (c.next_seq, c.digest, c.base_minute, c.signed_below, c.pairing, c.epoch, c.salt),
+    )
+
+
+def _vouched(db: sqlite3.Connection, c: Vouched, now: int) -> None:
+    db.execute(
+        "UPDATE heard_epoch SET signed_below = ? WHERE pairing = ? AND epoch = ? AND salt = ?",
+        (c.signed_below, c.pairing, c.epoch, c.salt),
     )
 
 
@@ -459,6 +483,7 @@ _WRITERS: dict[type, Callable[[sqlite3.Connection, Any, int], None]] = {
     Unpacked: _unpacked,
     Forked: _forked,
     Advanced: _advanced,
+    Vouched: _vouched,
     Receipted: _receipted,
     ClockAgreed: _clock_agreed,
     ClockJumped: _clock_jumped,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from crisiskit.codec.checkpoint import Checkpoint
+from crisiskit.codec.checkpoint import Checkpoint, decode_checkpoint
 from crisiskit.forms.catalog import always_signed
 from crisiskit.model import ClockQuality, Direction, Precedence, Record, RecordKind, Reference
 from crisiskit.step import (
@@ -170,12 +170,13 @@ def _sending(db: sqlite3.Connection, pairing: int, epoch: int) -> SendingEpoch:
 
 def _heard(db: sqlite3.Connection, pairing: int) -> tuple[HeardEpoch, ...]:
     rows = db.execute(
-        "SELECT epoch, salt, next_seq, digest, base_minute, signed_below, owed FROM heard_epoch"
-        " WHERE pairing = ? ORDER BY epoch DESC, nth DESC LIMIT ?",
+        "SELECT epoch, salt, next_seq, digest, base_minute, signed_below, owed, names, names_at"
+        " FROM heard_epoch WHERE pairing = ? ORDER BY epoch DESC, nth DESC LIMIT ?",
         (pairing, HEARD_EPOCHS_KEPT),
     ).fetchall()
     heard = []
-    for epoch, salt, next_seq, digest, base_minute, signed_below, owed in reversed(rows):
+    for epoch, salt, next_seq, digest, base_minute, signed_below, owed, *named in reversed(rows):
+        names = decode_checkpoint(named[0])
         ahead = db.execute(
             "SELECT seq, leaf, signature FROM arrived WHERE pairing = ? AND epoch = ?"
             " AND salt = ? AND seq >= ? AND waits = 0 ORDER BY seq",
@@ -197,6 +198,8 @@ def _heard(db: sqlite3.Connection, pairing: int) -> tuple[HeardEpoch, ...]:
                 tuple(waiting),
                 bool(owed),
                 signed_below,
+                names if isinstance(names, Checkpoint) else None,
+                named[1],
             )
         )
     return tuple(heard)

@@ -2,6 +2,8 @@
 
 Boxes are ``in`` and ``out``; ``delivery`` is the life of a record towards one station, and
 for what came in, its life here. Instants are milliseconds, sizes bytes, money millionths.
+``digests`` are those of an envelope's records in their order, 16 bytes each. ``own`` is the
+station's own record at the end of an envelope, ``names`` the checkpoint of a life.
 """
 
 from __future__ import annotations
@@ -64,6 +66,8 @@ CREATE TABLE envelope (
     leaf BLOB NOT NULL,
     digest BLOB NOT NULL,
     signature BLOB NOT NULL DEFAULT x'',
+    digests BLOB NOT NULL DEFAULT x'',
+    own BLOB NOT NULL DEFAULT x'',
     state TEXT NOT NULL,
     sealed_at INTEGER NOT NULL,
     held_at INTEGER,
@@ -79,6 +83,8 @@ CREATE TABLE heard_epoch (
     base_minute INTEGER,
     nth INTEGER NOT NULL,
     signed_below INTEGER NOT NULL DEFAULT 0,
+    names BLOB NOT NULL DEFAULT x'',
+    names_at INTEGER NOT NULL DEFAULT 0,
     owed INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (pairing, epoch, salt)
 ) STRICT, WITHOUT ROWID;
@@ -90,6 +96,7 @@ CREATE TABLE arrived (
     frame BLOB NOT NULL,
     leaf BLOB NOT NULL,
     signature BLOB NOT NULL DEFAULT x'',
+    digests BLOB NOT NULL DEFAULT x'',
     link TEXT NOT NULL,
     at INTEGER NOT NULL,
     waits INTEGER NOT NULL DEFAULT 0,

@@ -14,7 +14,7 @@ from pathlib import Path
 from crisiskit.clock import minute_of
 from crisiskit.codec.readings import encode_references
 from crisiskit.codec.record import record_digest, record_id
-from crisiskit.crypto.keys import EPOCH_MAX, ChainKey, Entropy
+from crisiskit.crypto.keys import Entropy
 from crisiskit.errors import CrisiskitError, StoreError, UsageError
 from crisiskit.model import (
     CENTER,
@@ -28,7 +28,7 @@ from crisiskit.model import (
     State,
 )
 from crisiskit.step import Change, Queued, Snapshot
-from crisiskit.store import commit, load
+from crisiskit.store import commit, load, restored
 from crisiskit.store.connect import explained, open_writer
 from crisiskit.store.writer import Writer
 
@@ -284,37 +284,17 @@ class Store:
         random step more. What the far ends hold is to be asked for, and they are to be told.
         """
         with self._writer.transaction() as db:
-            rows = db.execute("SELECT id, send_epoch, send_chain, keeps_root FROM pairing")
-            for pairing, epoch, chain, keeps_root in rows.fetchall():
-                sends = Direction.DOWN if keeps_root else Direction.UP
-                target = min(max(epoch, floor + 1) + 1 + entropy(1)[0] % 255, EPOCH_MAX)
-                key = ChainKey(sends, epoch, chain).forward(target).key
-                commit.doubt(db, pairing)
-                db.execute(
-                    "UPDATE pairing SET send_epoch = ?, send_chain = ?, announce = 1 WHERE id = ?",
-                    (target, key, pairing),
-                )
-            db.execute("DELETE FROM meta WHERE key = 'restored'")
+            restored.go_on(db, floor, entropy)
 
     def tag(self, pairing: int, epoch: int, salt: bytes, seq: int) -> bytes | None:
         """The tag of an envelope that came in, None if it is not stored."""
         with explained(self.path):
-            row = self._db.execute(
-                "SELECT substr(frame, -8) FROM arrived"
-                " WHERE pairing = ? AND epoch = ? AND salt = ? AND seq = ?",
-                (pairing, epoch, salt, seq),
-            ).fetchone()
-            return None if row is None else bytes(row[0])
+            return restored.tag(self._db, pairing, epoch, salt, seq)
 
     def leaves(self, pairing: int, epoch: int, salt: bytes, count: int) -> list[bytes]:
         """The leaves of the first ``count`` envelopes that came in under a life, without gap."""
         with explained(self.path):
-            rows = self._db.execute(
-                "SELECT seq, leaf FROM arrived"
-                " WHERE pairing = ? AND epoch = ? AND salt = ? AND seq < ? ORDER BY seq",
-                (pairing, epoch, salt, count),
-            )
-            return [leaf for place, (seq, leaf) in enumerate(rows) if seq == place]
+            return restored.leaves(self._db, pairing, epoch, salt, count)
 
     def kept(self) -> list[int]:
         """The deliveries that wait to be sealed."""
@@ -366,16 +346,18 @@ class Store:
     def prune(self) -> None:
         """Drop what no promise needs any more: parts of a week ago, envelopes held for a month.
 
-        An epoch's envelopes go together, since their digests are a chain. Records stay.
+        Of an envelope the sealed bytes go, a whole epoch at a time; its place in the log stays,
+        so that the log can be checked for ever. Records stay too.
         """
         now = self._wall()
         with self._writer.transaction() as db:
             db.execute("DELETE FROM part WHERE at < ?", (now - PARTS_MS,))
             db.execute(
-                "DELETE FROM envelope WHERE (pairing, epoch) IN (SELECT pairing, epoch"
-                " FROM envelope GROUP BY pairing, epoch"
-                " HAVING count(*) = count(held_at) AND max(held_at) < ?) AND (pairing, epoch)"
-                " NOT IN (SELECT pairing, epoch FROM sending_epoch WHERE in_doubt = 1)",
+                "UPDATE envelope SET frame = x'' WHERE (pairing, epoch) IN (SELECT pairing, epoch"
+                " FROM envelope WHERE frame <> x'' GROUP BY pairing, epoch"
+                " HAVING count(*) = count(held_at) AND max(held_at) < ?) AND NOT EXISTS"
+                " (SELECT 1 FROM sending_epoch s WHERE s.pairing = envelope.pairing"
+                " AND s.epoch = envelope.epoch AND s.in_doubt = 1)",
                 (now - HELD_ENVELOPES_MS,),
             )
 

@@ -26,7 +26,10 @@ DAY_MS = 86_400_000
 _MESSAGE = (
     "SELECT d.id, r.code, r.id, d.box, p.name, r.kind, r.precedence, r.text, r.data,"
     " r.written_at, r.clock, r.received_at, d.state, d.state_at, d.link, d.frame_bytes,"
-    " d.credits, r.answers, r.expires_at"
+    " d.credits, r.answers, r.expires_at, CASE d.box WHEN 'in' THEN EXISTS (SELECT 1 FROM"
+    " heard_epoch h WHERE h.pairing = d.pairing AND h.epoch = d.epoch AND h.salt = d.salt"
+    " AND d.seq < h.signed_below) ELSE EXISTS (SELECT 1 FROM sending_epoch s WHERE"
+    " s.pairing = d.pairing AND s.epoch = d.epoch AND d.seq < s.signed_below) END"
     " FROM delivery d JOIN record r ON r.id = d.record JOIN pairing p ON p.id = d.pairing"
 )
 
@@ -191,7 +194,8 @@ class Views:
 
     def _message(self, row: tuple[Any, ...]) -> Message:
         (ref, code, number, box, name, kind, precedence, text, data, written_at, clock) = row[:11]
-        (received_at, state, state_at, link, frame_bytes, credits, answers, expires_at) = row[11:]
+        (received_at, state, state_at, link, frame_bytes, credits, answers, *rest) = row[11:]
+        expires_at, signed = rest
         incoming = box == "in"
         other = CENTER if self.role == "kit" else name
         own = self.own_name if self.role == "kit" else CENTER
@@ -215,6 +219,7 @@ class Views:
             link=link,
             frame_bytes=frame_bytes,
             credits=credits,
+            signed=bool(signed),
             exercise=self.exercise,
             answers=answers,
             expires_at=expires_at,

@@ -81,7 +81,7 @@ class Departures:
         while (lane := choose(able, head, now.mono_s, {})) is not None:
             batch = sender.outbox.batch(urgent, lane.content_bytes_max)
             if batch:
-                riding = station.hearer.riding_block(now.mono_s)
+                riding = station.hearer.receipts.riding_block(now.mono_s)
                 changes, one = sender.seal(batch, lane, riding[0] if riding else None, now.mono_s)
                 if riding:
                     changes.append(Receipted(station.pairing, (riding[1],)))
@@ -98,7 +98,7 @@ class Departures:
     def _next_receipt(
         self, station: Station, lanes: list[Lane], now: Now
     ) -> tuple[list[Change], Transmit] | None:
-        due = station.hearer.next_due_s()
+        due = station.hearer.receipts.next_due_s()
         if due is None or due > now.mono_s or station.sender.used_up:
             return None
         back = [lane for lane in lanes if lane.link == station.last_link]
@@ -149,7 +149,7 @@ class Departures:
         self, station: Station, record: Record, lane: Lane, now: Now, sign: bool
     ) -> tuple[list[Change], Transmit]:
         """An envelope with a record of the station's own, and an ack block riding in it."""
-        riding = station.hearer.riding_block(now.mono_s)
+        riding = station.hearer.receipts.riding_block(now.mono_s)
         ack = riding[0] if riding else None
         changes, one = station.sender.seal_own(record, ack, sign, now.mono_s)
         told = [Receipted(station.pairing, (riding[1],))] if riding else []
@@ -169,7 +169,7 @@ class Departures:
 
     def _receipt(self, station: Station, lane: Lane, now: Now) -> tuple[list[Change], Transmit]:
         room = lane.traits.mtu_bytes - RECEIPT_BYTES
-        blocks, lives = station.hearer.due_blocks(now.mono_s, room)
+        blocks, lives = station.hearer.receipts.due_blocks(now.mono_s, room)
         station.telling[lane.link, lane.peer] = lives
         receipt = Receipt(now.wall_ms // 1000 % 2**32, blocks)
         changes, frame, carries = station.sender.seal_receipt(receipt, station.introduces)
@@ -196,7 +196,11 @@ class Departures:
         times = [lane.blocked_until_s for lane in lanes if lane.blocked_until_s > now.mono_s]
         if any(not lane.busy and lane.usable(now.mono_s) for lane in lanes):
             sender, hearer = station.sender, station.hearer
-            dues = (sender.outstanding.next_due_s(), hearer.next_due_s(), sender.checkpoint_due_s())
+            dues = (
+                sender.outstanding.next_due_s(),
+                hearer.receipts.next_due_s(),
+                sender.checkpoint_due_s(),
+            )
             times += [due for due in dues if due is not None and due > now.mono_s]
         times += [h.due_s for h in station.hellos.values() if h.due_s > now.mono_s]
         if station.sender.doubt.wonders_s is not None:

@@ -136,7 +136,7 @@ class Engine:
             touched.add(station.pairing)
         for pairing in sorted(touched):
             station = self._stations[pairing]
-            changes += station.sender.wonder(station.hearer.newest_life, now.mono_s)
+            changes += station.sender.wonder(station.hearer.receipts.newest_life, now.mono_s)
         if any(isinstance(change, Doubted | Answered | Requeued) for change in changes):
             return Step(tuple(changes), restart=True)
         transmits: list[Transmit] = []

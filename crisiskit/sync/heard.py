@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from crisiskit.codec.acks import AckBlock
+from crisiskit.codec.checkpoint import Checkpoint
 from crisiskit.crypto.keys import EpochKeys
 from crisiskit.model import Precedence, Record
-from crisiskit.step import Change, Decoding, Life
+from crisiskit.step import Change, Decoding, HeardEpoch, Life
 from transports.link import Traits
 
 REPEAT_METERED_S = 3600.0
@@ -35,7 +36,9 @@ class Heard:
     ``ahead`` maps numbers to leaf and signature. ``digest`` is UNPROVED after an envelope
     that could not be decoded or was signed wrongly: what it covers is stored and receipted
     without proof, so the far end shows ARRIVED and not HELD. ``rides``: the next envelope
-    sealed here says what is held. ``wide``: name it by its whole epoch.
+    sealed here says what is held. ``wide``: name it by its whole epoch. ``names``: the
+    checkpoint that came in envelope ``names_at``; ``named``: what a signed one says of this
+    life.
     """
 
     keys: EpochKeys
@@ -52,6 +55,25 @@ class Heard:
     receipted_s: float = -REPEAT_METERED_S
     last_receipt: int = -1
     forked: bool = False
+    names: Checkpoint | None = None
+    names_at: int = 0
+    named: Checkpoint | None = None
+
+    @classmethod
+    def resumed(cls, state: HeardEpoch, keys: EpochKeys) -> Heard:
+        """A life as an earlier process knew it."""
+        return cls(
+            keys,
+            state.digest,
+            state.next_seq,
+            state.base_minute,
+            {seq: (leaf, signature) for seq, leaf, signature in state.ahead},
+            {seq: Waiting(frame, link) for seq, frame, link in state.waiting},
+            state.signed_below,
+            due_s=0.0 if state.owed else None,
+            names=state.names,
+            names_at=state.names_at,
+        )
 
     @property
     def name(self) -> Life:

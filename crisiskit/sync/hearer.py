@@ -6,12 +6,9 @@ receipted before it is committed, and a repeat costs no more than opening it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-from crisiskit.codec.acks import NO_DIGEST, AckBlock, PartRequest, ack_block, encode_block
 from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf
-from crisiskit.codec.checkpoint import Asked
 from crisiskit.codec.content import Content, open_content, wide_minute
 from crisiskit.codec.header import Header, associated_data, decode_header
 from crisiskit.codec.parts import open_part
@@ -34,17 +31,18 @@ from crisiskit.step import (
     PairingState,
     Raised,
     Unpacked,
+    Vouched,
 )
 from crisiskit.sync.archive import Archive
 from crisiskit.sync.assembly import Assembly
 from crisiskit.sync.heard import (
-    REPEAT_METERED_S,
-    RIDER_BYTES_MAX,
     Heard,
     Opened,
     Waiting,
     receipt_delay_s,
 )
+from crisiskit.sync.receipts import Receipts
+from crisiskit.sync.vouching import claim, note, vouch
 from transports.link import Traits
 
 EPOCHS_AHEAD = 1024
@@ -79,25 +77,12 @@ class Hearer:
             if not self._reachable(h.epoch):
                 continue
             keys = self._secret(h.epoch).keys(h.salt)
-            self._heard[h.epoch, h.salt] = Heard(
-                keys,
-                h.digest,
-                h.next_seq,
-                h.base_minute,
-                {seq: (leaf, signature) for seq, leaf, signature in h.ahead},
-                {seq: Waiting(frame, link) for seq, frame, link in h.waiting},
-                h.signed_below,
-                due_s=0.0 if h.owed else None,
-            )
+            self._heard[h.epoch, h.salt] = Heard.resumed(h, keys)
+        for heard in self._heard.values():
+            claim(self._heard, heard)
         self._newest: list[Life] = list(self._heard)[-2:]
-        stored = [heard for heard in self._heard.values() if heard.next_seq]
-        self._anchor = stored[-1] if stored else None
-        if self._anchor is not None:
-            # The first thing said in a life shows what is held: a restored side tells on itself.
-            self._anchor.rides = True
         self._assembly = Assembly(state.pairing)
-        self._answers: dict[Life, AckBlock] = {}
-        self._answers_due_s: float | None = None
+        self.receipts = Receipts(self._heard, self._newest, self._assembly, self._digest_at)
         for part in state.parts:
             life = self._heard.get((part.epoch, part.salt))
             if life is not None:
@@ -150,8 +135,10 @@ class Hearer:
             return heard, []
         digest = chain_start(self.direction, keys.epoch, keys.salt, self._kit_fp)
         heard = self._heard[name] = Heard(keys, digest, rides=True)
+        for later in self._heard.values():
+            claim(self._heard, later)
         if not self._newest or keys.epoch >= self._newest[-1][0]:
-            self._newest = [*self._newest[-1:], name]
+            self._newest[:] = [*self._newest[-1:], name]
         else:
             # A life never heard before that is not the newest: it was restored, and is told so.
             newest = self._heard[self._newest[-1]]
@@ -191,7 +178,7 @@ class Hearer:
         heard, changes = self._hear(keys)
         seq = header.counter
         if heard.has(seq):
-            self._repeat_due(heard, traits, now_s)
+            self.receipts.repeat_due(heard, traits, now_s)
             return Opened([*changes, *self._forked(heard, seq, frame)], news=False)
         delay = receipt_delay_s(header.precedence, traits)
         taken = self._take(heard, seq, Waiting(frame, link, delay), data, now_s)
@@ -299,7 +286,7 @@ class Hearer:
     ) -> Opened:
         """The records of an envelope, or that it has none: then nothing after it is proved."""
         epoch, salt = heard.name
-        self._news_due(heard, came.delay_s, now_s)
+        self.receipts.news_due(heard, came.delay_s, now_s)
         leaf, signature = b"", b""
         digests: tuple[bytes, ...] = ()
         notices: list[Change] = []
@@ -314,6 +301,7 @@ class Hearer:
             signature = content.signature
         heard.ahead[seq] = (leaf, signature)
         records = () if isinstance(content, Rejected) else content.records
+        note(heard, seq, records)
         arrived = Arrived(
             self.pairing,
             self.direction,
@@ -339,6 +327,8 @@ class Hearer:
             leaf, signature = heard.ahead.pop(heard.next_seq)
             heard.digest = chain_next(heard.digest, leaf) if heard.digest and leaf else UNPROVED
             heard.next_seq += 1
+            if heard.named and heard.named.count == heard.next_seq:
+                vouch(heard, self._digest_at)
             if not signature or not heard.digest:
                 continue
             said = log_statement(self._network_id, self._kit_fp, heard.digest)
@@ -357,7 +347,21 @@ class Hearer:
             heard.base_minute,
             heard.signed_below,
         )
-        return [run, *notices]
+        earlier = claim(self._heard, heard)
+        if earlier is None or not vouch(earlier, self._digest_at):
+            return [run, *notices]
+        return [run, Vouched(self.pairing, *earlier.name, earlier.signed_below), *notices]
+
+    def _digest_at(self, heard: Heard, count: int) -> bytes:
+        """The chain value after ``count`` of the envelopes stored of a life, or UNPROVED."""
+        if count == heard.next_seq:
+            return heard.digest
+        epoch, salt = heard.name
+        digest = chain_start(self.direction, epoch, salt, self._kit_fp)
+        leaves = self._archive.leaves(self.pairing, epoch, salt, count)
+        for leaf in leaves:
+            digest = chain_next(digest, leaf)
+        return digest if len(leaves) == count and all(leaves) else UNPROVED
 
     # -- parts -----------------------------------------------------------------------------
 
@@ -374,7 +378,7 @@ class Hearer:
                 continue
             heard, changes = self._hear(keys)
             if heard.has(header.counter):
-                self._repeat_due(heard, traits, now_s)
+                self.receipts.repeat_due(heard, traits, now_s)
                 return changes, None, part.header
             due_s = now_s + 2 * traits.receipt_delay_s + traits.repeat_s / 2
             more, whole = self._assembly.add((heard.name, header.counter), part, frame, due_s)
@@ -382,137 +386,6 @@ class Hearer:
         return None
 
     # -- receipts --------------------------------------------------------------------------
-
-    def _news_due(self, heard: Heard, delay_s: float, now_s: float) -> None:
-        heard.news += 1
-        due = now_s + (0.0 if heard.news >= ENOUGH_FOR_RECEIPT else delay_s)
-        heard.due_s = due if heard.due_s is None else min(heard.due_s, due)
-
-    def _repeat_due(self, heard: Heard, traits: Traits, now_s: float) -> None:
-        """A repeat brought nothing new: say so again, but not often."""
-        pause = REPEAT_METERED_S if traits.metered else REPEAT_FREE_S
-        due = max(now_s + traits.receipt_delay_s, heard.receipted_s + pause)
-        heard.due_s = due if heard.due_s is None else min(heard.due_s, due)
-
-    def next_due_s(self) -> float | None:
-        """When a receipt is due next."""
-        times = [h.due_s for h in self._heard.values() if h.due_s is not None]
-        times += [] if self._answers_due_s is None else [self._answers_due_s]
-        return min([*times, *self._assembly.due_s.values()], default=None)
-
-    def riding_block(self, now_s: float) -> tuple[AckBlock, Life] | None:
-        """The ack block worth carrying along with data, if any; a long one goes alone.
-
-        Of the newest life heard; at first of the newest of which something was stored when
-        this process began: that a restored side names an older one tells on it.
-        """
-        first = self._anchor is not None and self._anchor.rides
-        heard = self._anchor if first else self._newest_heard()
-        if heard is None or (heard.due_s is None and not heard.rides):
-            return None
-        block = self._block(heard)
-        if len(encode_block(block)) > RIDER_BYTES_MAX:
-            if not heard.rides:
-                return None
-            block = self._block(heard, beyond=False)
-        heard.rides = False
-        self._receipted(heard, now_s)
-        return block, heard.name
-
-    @property
-    def newest_life(self) -> Life | None:
-        """The newest life of the far end."""
-        return self._newest[-1] if self._newest else None
-
-    def _newest_heard(self) -> Heard | None:
-        return self._heard[self._newest[-1]] if self._newest else None
-
-    def due_blocks(
-        self, now_s: float, room_bytes: int
-    ) -> tuple[tuple[AckBlock | PartRequest, ...], tuple[Life, ...]]:
-        """What a receipt that leaves now should say, and the lives it speaks of.
-
-        The newest life heard, and all that is due or soon due. At least one block; what
-        finds no room in ``room_bytes`` stays due.
-        """
-        blocks: list[AckBlock | PartRequest] = []
-        lives: list[Life] = []
-        newest = self._newest_heard()
-        others = [h for h in self._heard.values() if h.due_s is not None and h is not newest]
-        anchor = self._anchor
-        if anchor is not None and anchor.rides and anchor is not newest:
-            others = [anchor, *(h for h in others if h is not anchor)]
-        if newest is not None and others:
-            newest.wide = True
-        for heard in [*([newest] if newest else []), *others]:
-            if self._joins(blocks, self._block(heard), room_bytes):
-                self._receipted(heard, now_s)
-                lives.append(heard.name)
-        for name, answer in list(self._answers.items()):
-            if self._joins(blocks, answer, room_bytes):
-                del self._answers[name]
-        self._answers_due_s = now_s if self._answers else None
-        for request in self._assembly.requests(now_s):
-            if self._joins(blocks, request, room_bytes):
-                self._assembly.asked(request)
-        return tuple(blocks), tuple(lives)
-
-    def asked(self, lives: Iterable[Asked], now_s: float) -> None:
-        """The far end doubts what we hold of these lives of its own."""
-        for one in lives:
-            known = (
-                heard
-                for name, heard in self._heard.items()
-                if name[0] == one.epoch and name[1][:2] == one.salt
-            )
-            heard = next(known, None)
-            self._answers[one.epoch, one.salt] = (
-                ack_block(one.epoch, 0, NO_DIGEST, (), one.salt)
-                if heard is None
-                else self._answer(heard, one.count)
-            )
-        self._answers_due_s = now_s if self._answers else None
-
-    def _answer(self, heard: Heard, count: int) -> AckBlock:
-        """What is stored of a life, as far as the asker can compare it with its own."""
-        if count >= heard.next_seq:
-            return self._block(heard, wide=True)
-        epoch, salt = heard.name
-        digest = chain_start(self.direction, epoch, salt, self._kit_fp)
-        leaves = self._archive.leaves(self.pairing, epoch, salt, count)
-        for leaf in leaves:
-            digest = chain_next(digest, leaf)
-        proved = count > 0 and len(leaves) == count and all(leaves)
-        return ack_block(epoch, count, digest[:4] if proved else NO_DIGEST, (), salt)
-
-    def owe(self, lives: Iterable[Life], now_s: float) -> None:
-        """A receipt about these lives did not leave: it is due again."""
-        for name in lives:
-            self._heard[name].due_s = now_s
-
-    def _joins(
-        self, blocks: list[AckBlock | PartRequest], block: AckBlock | PartRequest, room_bytes: int
-    ) -> bool:
-        size = sum(len(encode_block(one)) for one in (*blocks, block))
-        if blocks and size > room_bytes:
-            return False
-        blocks.append(block)
-        return True
-
-    def _receipted(self, heard: Heard, now_s: float) -> None:
-        heard.news, heard.due_s, heard.receipted_s = 0, None, now_s
-
-    def _block(self, heard: Heard, beyond: bool = True, wide: bool = False) -> AckBlock:
-        digest = heard.digest[:4] if heard.next_seq and heard.digest else NO_DIGEST
-        stored: tuple[int, ...] = ()
-        if beyond and heard.next_seq not in heard.waiting:
-            stored = (*heard.ahead, *heard.waiting)
-        above = [seq for seq in stored if seq > heard.next_seq]
-        epoch, salt = heard.name
-        wide = wide or heard.rides or heard.wide or epoch <= self._highest() - WIDE_AFTER
-        twins = sum(name[0] == epoch for name in self._heard)
-        named = salt if wide or twins > 1 else b""
-        return ack_block(epoch, heard.next_seq, digest, above, named)
 
     def heard_receipt(self, keys: EpochKeys, counter: int, now_s: float) -> list[Change] | None:
         """Note the life a receipt came from; its epoch is confirmed when data next leaves.

@@ -185,7 +185,7 @@ class Sender:
         digests = [item.digest for item in taken] + own
         made, one = self._envelope(life, header, content, digests, sign, now_s)
         self.outbox.remove(item.delivery for item in taken)
-        sealed = replace(made, deliveries=tuple(item.delivery for item in taken))
+        sealed = replace(made, deliveries=tuple(item.delivery for item in taken), own=link)
         return [*changes, sealed], one
 
     def seal_own(
@@ -201,7 +201,7 @@ class Sender:
         life.linked = life.linked or record.kind is RecordKind.CHECKPOINT
         digests = [record_digest(self._own_fp, record)]
         sealed, one = self._envelope(life, header, content, digests, sign, now_s)
-        return [*changes, sealed], one
+        return [*changes, replace(sealed, own=record)], one
 
     def _header(self, life: _Life, precedence: Precedence) -> Header:
         return Header(
@@ -241,6 +241,7 @@ class Sender:
             digest,
             (),
             signature,
+            tuple(digests),
         )
         return sealed, one
 

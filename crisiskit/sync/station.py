@@ -74,7 +74,7 @@ class Station:
     def lane_lost(self, link: str, peer: str, now_s: float) -> None:
         """What that lane was given may not have left."""
         self.sender.outstanding.failed(link, peer, now_s)
-        self.hearer.owe(self.telling.pop((link, peer), ()), now_s)
+        self.hearer.receipts.owe(self.telling.pop((link, peer), ()), now_s)
 
     def path_found(self, link: str, peer: str) -> None:
         """News came by this way: it is the one to answer by; the one before is remembered."""
@@ -154,7 +154,7 @@ class Station:
             if record.kind is RecordKind.QUERY and not record.data:
                 changes += self.sender.peer_restored()
             elif record.kind is RecordKind.QUERY:
-                self.hearer.asked(decode_query(record.data), now.mono_s)
+                self.hearer.receipts.asked(decode_query(record.data), now.mono_s)
             elif record.kind is RecordKind.READ:
                 changes += self._read_there(record)
         return changes

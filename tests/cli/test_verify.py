@@ -14,7 +14,8 @@ from crisiskit.codec.proof import PROOF_BYTES_MAX, encode_proof
 from crisiskit.codec.record import record_digest, record_id
 from crisiskit.compose import compose_form
 from crisiskit.crypto.identity import KitIdentity, kit_fingerprint
-from crisiskit.crypto.proof import make_proof, signed_bytes
+from crisiskit.crypto.proof import make_proof
+from crisiskit.crypto.statement import log_statement
 from crisiskit.model import Direction, Precedence, Record, RecordKind
 
 Call = Callable[..., tuple[int, str, str]]
@@ -39,11 +40,12 @@ def proof(tmp_path: Path) -> Path:
         salt=SALT,
         author_public=KIT.public,
         header=header,
-        records=[RECORD],
+        record=RECORD,
+        digests=[digest],
         place=0,
         previous=start,
         following=[],
-        signature=KIT.sign(signed_bytes(NETWORK, KIT.fingerprint, end)),
+        signature=KIT.sign(log_statement(NETWORK, KIT.fingerprint, end)),
     )
     path = tmp_path / "report.ckpf"
     path.write_bytes(encode_proof(made))

@@ -39,7 +39,7 @@ headers = st.builds(
     kit_number=st.integers(0, 0xFFFF),
     direction=st.sampled_from(Direction),
     precedence=st.sampled_from(Precedence),
-    counter=st.integers(0, 65_000),
+    counter=st.integers(0, 3) | st.integers(0, 65_000),
 )
 
 
@@ -48,6 +48,7 @@ def proofs(draw: st.DrawFn) -> Proof:
     count = draw(st.integers(1, 255))
     place = draw(st.integers(0, count - 1))
     steps = path_length(place, count)
+    header = draw(headers)
     return Proof(
         network_id=draw(st.binary(min_size=16, max_size=16)),
         kit_fp=draw(st.binary(min_size=16, max_size=16)),
@@ -55,11 +56,15 @@ def proofs(draw: st.DrawFn) -> Proof:
         salt=draw(st.binary(min_size=4, max_size=4)),
         author_public=draw(hashes),
         record=draw(records),
-        header=draw(headers),
+        header=header,
         place=place,
         count=count,
         path=tuple(draw(st.lists(hashes, min_size=steps, max_size=steps))),
         previous=draw(hashes),
+        earlier=tuple(
+            draw(hashes)
+            for _leaf in range(header.counter if header.counter < 4 and draw(st.booleans()) else 0)
+        ),
         following=tuple(draw(st.lists(hashes, max_size=5))),
         signature=draw(st.binary(min_size=64, max_size=64)),
     )
@@ -77,6 +82,7 @@ SMALL = Proof(
     count=3,
     path=(b"a" * 32, b"b" * 32),
     previous=b"c" * 32,
+    earlier=(),
     following=(b"d" * 32,),
     signature=b"e" * 64,
 )
@@ -95,7 +101,8 @@ def test_the_format_is_that_of_its_page() -> None:
         *(b"CKPF1", bytes(16), bytes(16), b"\0\1", b"salt", bytes(32)),
         *(b"\0", (29_000_000).to_bytes(4, "big"), b"\0", b"\3", b"\0", b"\0\0"),
         *(len(text).to_bytes(3, "big"), text, b"\4", bytes([3, 14, 0, 2]), b"\1", b"\3"),
-        *(b"a" * 32, b"b" * 32, b"c" * 32, b"\0\1", b"d" * 32, b"e" * 64),
+        *(b"a" * 32, b"b" * 32, b"c" * 32, b"\0\0", b"\0\1"),
+        *(b"d" * 32, b"\0", b"e" * 64),
     )
     assert encode_proof(SMALL) == b"".join(written)
 

@@ -1,0 +1,1 @@
+"""Whether the log is whole, and proofs out of it for others."""
