@@ -8,10 +8,13 @@ the snapshot from which an engine starts. Imports the nouns and the codec.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from crisiskit.codec.checkpoint import Checkpoint
-from crisiskit.codec.content import Coded
 from crisiskit.model import Direction, Notice, Precedence, Record, Reference
+
+if TYPE_CHECKING:
+    from crisiskit.codec.checkpoint import Checkpoint
+    from crisiskit.codec.content import Coded
 
 HEARD_EPOCHS_KEPT = 1024
 Life = tuple[int, bytes]

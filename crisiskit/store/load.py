@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Sequence
 
 from crisiskit.codec.checkpoint import Checkpoint, decode_checkpoint
-from crisiskit.forms.catalog import always_signed
 from crisiskit.model import ClockQuality, Direction, Precedence, Record, RecordKind, Reference
 from crisiskit.step import (
     HEARD_EPOCHS_KEPT,
@@ -61,8 +60,18 @@ def _queued(row: Sequence[object]) -> Queued:
         ClockQuality(_int(clock)),
     )
     expiry = None if expires_at is None else _int(expires_at)
-    sign = always_signed(record)
-    return Queued(_int(delivery), _int(pairing), record, _bytes(digest), expiry, sign)
+    return Queued(
+        _int(delivery), _int(pairing), record, _bytes(digest), expiry, _always_signed(record)
+    )
+
+
+def _always_signed(record: Record) -> bool:
+    """Whether it is a report whose form asks for a signature; the forms are slow to load."""
+    if record.kind is not RecordKind.FORM:
+        return False
+    from crisiskit.forms.catalog import always_signed
+
+    return always_signed(record)
 
 
 def _int(value: object) -> int:
@@ -212,3 +221,25 @@ def _parts(db: sqlite3.Connection, pairing: int) -> tuple[PartArrived, ...]:
         (pairing,),
     )
     return tuple(PartArrived(*row) for row in rows)
+
+
+def tag(db: sqlite3.Connection, pairing: int, epoch: int, salt: bytes, seq: int) -> bytes | None:
+    """The tag of an envelope that came in, None if it is not stored."""
+    row = db.execute(
+        "SELECT substr(frame, -8) FROM arrived"
+        " WHERE pairing = ? AND epoch = ? AND salt = ? AND seq = ?",
+        (pairing, epoch, salt, seq),
+    ).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def leaves(
+    db: sqlite3.Connection, pairing: int, epoch: int, salt: bytes, count: int
+) -> list[bytes]:
+    """The leaves of the first ``count`` envelopes that came in under a life, without gap."""
+    rows = db.execute(
+        "SELECT seq, leaf FROM arrived"
+        " WHERE pairing = ? AND epoch = ? AND salt = ? AND seq < ? ORDER BY seq",
+        (pairing, epoch, salt, count),
+    )
+    return [leaf for place, (seq, leaf) in enumerate(rows) if seq == place]

@@ -1,4 +1,4 @@
-"""A store that was restored from a backup, and what is looked up when restored sides compare."""
+"""A store that was restored from a backup: how its station goes on."""
 
 from __future__ import annotations
 
@@ -22,25 +22,3 @@ def go_on(db: sqlite3.Connection, floor: int, entropy: Entropy) -> None:
             (target, key, pairing),
         )
     db.execute("DELETE FROM meta WHERE key = 'restored'")
-
-
-def tag(db: sqlite3.Connection, pairing: int, epoch: int, salt: bytes, seq: int) -> bytes | None:
-    """The tag of an envelope that came in, None if it is not stored."""
-    row = db.execute(
-        "SELECT substr(frame, -8) FROM arrived"
-        " WHERE pairing = ? AND epoch = ? AND salt = ? AND seq = ?",
-        (pairing, epoch, salt, seq),
-    ).fetchone()
-    return None if row is None else bytes(row[0])
-
-
-def leaves(
-    db: sqlite3.Connection, pairing: int, epoch: int, salt: bytes, count: int
-) -> list[bytes]:
-    """The leaves of the first ``count`` envelopes that came in under a life, without gap."""
-    rows = db.execute(
-        "SELECT seq, leaf FROM arrived"
-        " WHERE pairing = ? AND epoch = ? AND salt = ? AND seq < ? ORDER BY seq",
-        (pairing, epoch, salt, count),
-    )
-    return [leaf for place, (seq, leaf) in enumerate(rows) if seq == place]

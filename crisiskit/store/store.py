@@ -14,7 +14,6 @@ from pathlib import Path
 from crisiskit.clock import minute_of
 from crisiskit.codec.readings import encode_references
 from crisiskit.codec.record import record_digest, record_id
-from crisiskit.crypto.keys import Entropy
 from crisiskit.errors import CrisiskitError, StoreError, UsageError
 from crisiskit.model import (
     CENTER,
@@ -28,7 +27,7 @@ from crisiskit.model import (
     State,
 )
 from crisiskit.step import Change, Queued, Snapshot
-from crisiskit.store import commit, load, restored
+from crisiskit.store import commit, load
 from crisiskit.store.connect import explained, open_writer
 from crisiskit.store.writer import Writer
 
@@ -277,24 +276,26 @@ class Store:
             row = self._db.execute("SELECT max(send_epoch) - 1 FROM pairing").fetchone()
             return -1 if row[0] is None else int(row[0])
 
-    def resume_restored(self, floor: int, entropy: Entropy) -> None:
+    def resume_restored(self, floor: int, entropy: Callable[[int], bytes]) -> None:
         """This store is older than what its station did: go on where nothing can be used twice.
 
         Every pairing goes to an epoch above ``floor``, the highest ever opened, and by a
         random step more. What the far ends hold is to be asked for, and they are to be told.
         """
+        from crisiskit.store import restored
+
         with self._writer.transaction() as db:
             restored.go_on(db, floor, entropy)
 
     def tag(self, pairing: int, epoch: int, salt: bytes, seq: int) -> bytes | None:
         """The tag of an envelope that came in, None if it is not stored."""
         with explained(self.path):
-            return restored.tag(self._db, pairing, epoch, salt, seq)
+            return load.tag(self._db, pairing, epoch, salt, seq)
 
     def leaves(self, pairing: int, epoch: int, salt: bytes, count: int) -> list[bytes]:
         """The leaves of the first ``count`` envelopes that came in under a life, without gap."""
         with explained(self.path):
-            return restored.leaves(self._db, pairing, epoch, salt, count)
+            return load.leaves(self._db, pairing, epoch, salt, count)
 
     def kept(self) -> list[int]:
         """The deliveries that wait to be sealed."""
