@@ -91,8 +91,8 @@ def test_boxes_and_kits_are_chosen(call: Call, center: Path) -> None:
     with sqlite3.connect(center / "store.db") as db:
         number = db.execute("SELECT kit_number FROM pairing").fetchone()[0]
         db.execute(
-            "INSERT INTO pairing (kit_number, name, kit_fp, public_key, peer_fp, peer_public, send_epoch,"
-            " send_chain, heard_chain_epoch, heard_chain, keeps_root, enrolled_at)"
+            "INSERT INTO pairing (kit_number, name, kit_fp, public_key, peer_fp, peer_public,"
+            " send_epoch, send_chain, heard_chain_epoch, heard_chain, keeps_root, enrolled_at)"
             " VALUES (77, 'Other', X'00', X'', X'', X'', 0, X'', 0, X'', 1, 0)"
         )
     assert texts(export(call, center, "--kit", number)) == ["message 0", "Return"]
