@@ -24,6 +24,7 @@ from crisiskit.floor import Floor
 from crisiskit.installation import Places
 from crisiskit.links import ConfiguredLink, configured_links
 from crisiskit.lock import AgentLock
+from crisiskit.settings import load
 from crisiskit.step import Decoding, Now, Step, Transmit
 from crisiskit.store.commit import WithdrawnError
 from crisiskit.store.store import Store
@@ -71,7 +72,8 @@ async def run(home: Path, until_idle: bool = False, stop: asyncio.Event | None =
             log.warning("store_restored floor=%d", floor.epoch)
             store.resume_restored(floor.epoch, os.urandom)
         sign = own_signature(home)
-        agent = Agent(store, configured_links(home), wall_ms, os.urandom, sign, floor)
+        clear = load(home, links=False).clear.allowed
+        agent = Agent(store, configured_links(home), wall_ms, os.urandom, sign, floor, clear)
         await agent.run(until_idle, stop or asyncio.Event())
     finally:
         store.close()
@@ -106,6 +108,7 @@ class Agent:
         entropy: Entropy,
         sign: Sign | None = None,
         floor: Floor | None = None,
+        clear: bool = False,
     ) -> None:
         self._store = store
         self._links = links
@@ -113,6 +116,7 @@ class Agent:
         self._entropy = entropy
         self._sign = sign
         self._floor = floor
+        self._clear = clear
         self._life = 0
         self._known: set[int] = set()
         self._up: set[str] = set()
@@ -156,7 +160,9 @@ class Agent:
         snapshot = self._store.snapshot()
         paths = self._engine.paths() if self._engine else {}
         self._known = {item.delivery for item in snapshot.queue}
-        self._engine = engine = Engine(snapshot, self._entropy, self._sign, self._store)
+        self._engine = engine = Engine(
+            snapshot, self._entropy, self._sign, self._store, self._clear
+        )
         engine.adopt(paths)
         for link in self._links:
             if link.name in self._up:
@@ -317,7 +323,13 @@ class Agent:
             state = shown.state
             try:
                 self._store.set_link_state(
-                    link.name, link.kind, state.phase, state.signal, state.reason, state.waiting
+                    link.name,
+                    link.kind,
+                    state.phase,
+                    state.signal,
+                    state.reason,
+                    state.waiting,
+                    not link.traits.may_encrypt,
                 )
             except (StoreError, BusyError) as error:
                 log.debug("link_state_not_shown code=%s", error.code)

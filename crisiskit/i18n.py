@@ -148,6 +148,19 @@ ERRORS = {
     ),
     "link_kind_unknown": N_("There is no kind of link “{kind}”. Choose one of: {known}."),
     "link_kind_broken": N_("The kind of link “{kind}” cannot be used: {why}. Reinstall it."),
+    # what all can read
+    "clear_link": N_(
+        "All can read what the link “{link}” carries, and this installation does not allow that. "
+        "Write allowed = true under [clear] in the settings file, or take the link out."
+    ),
+    "clear_not_allowed": N_(
+        "This installation does not allow messages that all can read. Write allowed = true under "
+        "[clear] in the settings file, or send it without --clear."
+    ),
+    "clear_personal": N_(
+        "Field “{label}” holds personal data, which must not be readable by all. Leave it empty, "
+        "or let the report wait for a link with encryption."
+    ),
     # the installation
     "home_missing": N_(
         "There is no installation in {path}. Make one with “crisiskit kit init” or “crisiskit "
@@ -396,6 +409,15 @@ NOTICES = {
     "too_large_for_links": N_(
         "A message waits because no link that is set up can carry anything so long. It leaves by "
         "the first wider link; or cancel it and send it in shorter ones."
+    ),
+    "waits_for_encryption": N_(
+        "Something waits: the links that are up carry only what all can read. It leaves by the "
+        "first link with encryption; or cancel it and send it again as READABLE BY ALL."
+    ),
+    "clear_refused": N_(
+        "{station} sends messages that all can read, and this installation does not allow that: "
+        "they are dropped. Write allowed = true under [clear] in the settings file, or ask "
+        "{station} to use another link."
     ),
     "epochs_used_up": N_(
         "The keys shared with {station} are used up: nothing more can be sent. Enrol the kit "

@@ -41,6 +41,7 @@ def message_json(message: Message) -> dict[str, object]:
         "credits": message.credits,
         "signed": message.signed,
         "exercise": message.exercise,
+        "clear": message.clear,
     }
 
 

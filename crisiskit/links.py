@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crisiskit.settings import load
+from crisiskit.errors import SettingsError
+from crisiskit.settings import LinkSettings, Settings, load
 from transports import catalog
 from transports.link import Link, Traits
 
@@ -22,19 +23,29 @@ class ConfiguredLink:
 
 def configured_links(home: Path) -> list[ConfiguredLink]:
     """All links of the settings file, none of them open. Raises SettingsError."""
+    settings = load(home)
     links = []
-    for table in load(home).links:
-        kind = catalog.find(table.kind)
-        traits = kind.traits(table.options, table.micros)
-        links.append(
-            ConfiguredLink(table.name, table.kind, traits, kind.open(table.options, traits))
-        )
+    for table in settings.links:
+        traits = _traits(table, settings)
+        link = catalog.find(table.kind).open(table.options, traits)
+        links.append(ConfiguredLink(table.name, table.kind, traits, link))
     return links
 
 
 def link_traits(home: Path) -> dict[str, Traits]:
-    """What each link of the settings file will be like; touches no device."""
-    return {
-        table.name: catalog.find(table.kind).traits(table.options, table.micros)
-        for table in load(home).links
-    }
+    """What each link of the settings file will be like; touches no device.
+
+    Raises SettingsError.
+    """
+    settings = load(home)
+    return {table.name: _traits(table, settings) for table in settings.links}
+
+
+def _traits(table: LinkSettings, settings: Settings) -> Traits:
+    """SettingsError ``clear_link`` for a link without encryption where that is not allowed."""
+    traits = catalog.find(table.kind).traits(table.options, table.micros)
+    if table.clear:
+        traits = replace(traits, may_encrypt=False)
+    if not traits.may_encrypt and not settings.clear.allowed:
+        raise SettingsError("clear_link", link=table.name)
+    return traits

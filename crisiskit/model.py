@@ -122,7 +122,8 @@ class Message:
 
     ``ref`` is the store's row number, ``id`` the short word read aloud, the same at both
     ends. ``author`` and ``to`` are station names. ``state_at`` and ``received_at`` are
-    milliseconds; ``received_at`` is None for what was written here.
+    milliseconds; ``received_at`` is None for what was written here. ``clear``: it came in
+    readable by all; written here: it may leave so.
     """
 
     ref: int
@@ -148,6 +149,7 @@ class Message:
     exercise: bool = False
     answers: str = ""
     expires_at: int | None = None
+    clear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,10 @@ class Kit:
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """A link as the link bar shows it, with what it has cost so far today."""
+    """A link as the link bar shows it, with what it has cost so far today.
+
+    ``clear``: all that goes out by it can be read by all.
+    """
 
     name: str
     kind: str
@@ -178,6 +183,7 @@ class LinkView:
     credits_today: int
     micros_today: int
     bytes_today: int
+    clear: bool = False
 
 
 @dataclass(frozen=True, slots=True)

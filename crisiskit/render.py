@@ -90,6 +90,22 @@ def one_line(
     return in_line(line if len(line) <= width else line[: width - 1].rstrip() + "…")
 
 
+def message_line(message: Message, width: int = 80) -> str:
+    """A message in at most ``width`` characters, marked if all can read it."""
+    _ = speak()
+    mark = _("[ALL]") + " " if message.clear else ""
+    room = max(1, width - len(mark))
+    return mark + one_line(message.kind, message.data, message.text, width=room)
+
+
+def clear_words(clear: bool, barred: bool = False) -> str:
+    """What it means that a link carries only what all can read; nothing for other links."""
+    _ = speak()
+    if barred:
+        return _("not for this one: READABLE BY ALL")
+    return _("READABLE BY ALL") if clear else ""
+
+
 def read_form(data: bytes, text: str) -> tuple[Schema, Filled] | None:
     """The schema and the values of a form; None where it is not known or cannot be read."""
     schema = catalog.by_id(data[0]) if data else None

@@ -1,8 +1,8 @@
 """The settings file of an installation as checked, frozen values; and where its home is.
 
 ``settings.toml`` holds ``language``, ``name``, ``log_level`` and one ``[[link]]`` table for
-each link: ``name``, ``kind``, optionally ``price``, and the keys of that kind. Secrets never
-stand in it.
+each link: ``name``, ``kind``, optionally ``price`` and ``clear``, and the keys of that kind.
+``[clear]`` says whether messages may be readable by all. Secrets never stand in it.
 """
 
 from __future__ import annotations
@@ -52,18 +52,28 @@ class LinkPrice(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LinkSettings(Struct, frozen=True):
-    """One ``[[link]]`` table. ``options`` is the checked ``Settings`` struct of its kind."""
+    """One ``[[link]]`` table. ``options`` is the checked ``Settings`` struct of its kind.
+
+    ``clear``: nothing that goes out by it may be encrypted.
+    """
 
     name: str
     kind: str
     price: LinkPrice
     options: Any
+    clear: bool = False
 
     @property
     def micros(self) -> Mapping[str, int]:
         """The price as ``LinkKind.traits`` takes it."""
         price = self.price
         return {"credit_micros": price.credit_micros, "byte_micros": price.byte_micros}
+
+
+class ClearSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The ``[clear]`` table. ``allowed``: messages may leave and come in readable by all."""
+
+    allowed: bool = False
 
 
 class Settings(Struct, frozen=True):
@@ -73,6 +83,7 @@ class Settings(Struct, frozen=True):
     name: str | None
     log_level: str
     links: tuple[LinkSettings, ...]
+    clear: ClearSettings = ClearSettings()
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,12 +91,14 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     link: Annotated[tuple[dict[str, Any], ...], Meta(max_length=LINKS_MAX)] = ()
+    clear: ClearSettings = ClearSettings()
 
 
 class _Link(Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(pattern=r"^[\w.-]{1,32}$")]
     kind: Annotated[str, Meta(min_length=1)]
     price: LinkPrice = LinkPrice()
+    clear: bool = False
 
 
 def home_dir(option: str | Path | None = None) -> Path:
@@ -113,7 +126,7 @@ def load(home: Path, *, links: bool = True, find: Find | None = None) -> Setting
     found: tuple[LinkSettings, ...] = ()
     if links and file.link:
         found = _links(path, file.link, find or _find_kind)
-    return Settings(file.language, file.name, file.log_level, found)
+    return Settings(file.language, file.name, file.log_level, found, file.clear)
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -164,7 +177,7 @@ def _links(path: Path, tables: tuple[dict[str, Any], ...], find: Find) -> tuple[
             raise reader.wrong(f"{where}.name", _("is the name of another link already"))
         kind = _kind(link.kind, find)
         options = reader.convert(own, kind.Settings, where, common)
-        found.append(LinkSettings(link.name, link.kind, link.price, options))
+        found.append(LinkSettings(link.name, link.kind, link.price, options, link.clear))
     return tuple(found)
 
 

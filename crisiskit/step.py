@@ -38,7 +38,8 @@ class Now:
 class Queued:
     """One record waiting to be sealed towards one pairing.
 
-    ``sign``: it never leaves without a signature over it.
+    ``sign``: it never leaves without a signature over it. ``clear``: its writer lets all read
+    it, so that it may leave without encryption.
     """
 
     delivery: int
@@ -47,6 +48,7 @@ class Queued:
     digest: bytes
     expires_at: int | None = None
     sign: bool = False
+    clear: bool = False
 
 
 # -- changes ---------------------------------------------------------------------------------

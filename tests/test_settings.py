@@ -89,6 +89,15 @@ def test_everything_that_can_be_set(tmp_path: Path) -> None:
     assert second.price == LinkPrice()
 
 
+def test_a_link_without_encryption_and_leave_for_it(tmp_path: Path) -> None:
+    settings = read(tmp_path, "[clear]\nallowed = true\n" + LINK + "clear = true\n")
+
+    assert settings.clear.allowed
+    assert settings.links[0].clear
+    assert not read(tmp_path, LINK).links[0].clear
+    assert not read(tmp_path, LINK).clear.allowed, "unless somebody says so"
+
+
 def test_a_file_from_windows_is_read(tmp_path: Path) -> None:
     settings = read(tmp_path, b'\xef\xbb\xbflanguage = "fr"\r\n')
 
@@ -119,7 +128,11 @@ def test_our_own_kinds_of_link_are_found(tmp_path: Path) -> None:
     [
         (LINK.replace("port", "prot"), "link[0].prot", "Did you mean “port”?"),
         (LINK + "pice = 1\n", "link[0].pice", "Did you mean “price”?"),
-        (LINK + "zzz = 1\n", "link[0].zzz", "The keys there are: baud, kind, name, port, price."),
+        (
+            LINK + "zzz = 1\n",
+            "link[0].zzz",
+            "The keys there are: baud, clear, kind, name, port, price.",
+        ),
         ("langage = 'fr'\n", "langage", "Did you mean “language”?"),
         (LINK + "price = { credit = 1 }\n", "link[0].price.credit", "take it out"),
     ],

@@ -71,6 +71,7 @@ class Traits:
     ``listens``: one open link serves many peers, told apart by the ``peer`` word.
     ``lasting_peers``: the peer words mean the same after the link was closed and run again.
     ``returns``: false for a one-way carrier: a receipt must come by another link.
+    ``may_encrypt``: false where encryption is forbidden: all that goes out can be read by all.
     """
 
     mtu_bytes: int
@@ -84,6 +85,7 @@ class Traits:
     listens: bool = False
     lasting_peers: bool = False
     returns: bool = True
+    may_encrypt: bool = True
 
     @property
     def metered(self) -> bool:

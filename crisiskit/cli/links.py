@@ -64,6 +64,7 @@ def _row(table: LinkSettings, view: LinkView | None) -> dict[str, object]:
         "credit_price": table.price.credit_micros / _MICROS,
         "byte_price": table.price.byte_micros / _MICROS,
         "currency": table.price.currency,
+        "clear": table.clear or bool(view and view.clear),
     }
 
 
@@ -77,14 +78,16 @@ def _print_table(tables: tuple[LinkSettings, ...], seen: dict[str, LinkView]) ->
 
 
 def _cells(table: LinkSettings, view: LinkView | None) -> tuple[str, ...]:
-    from crisiskit.render import size_text
+    from crisiskit.render import clear_words, size_text
 
     currency = table.price.currency
-    if view is None:
-        return (table.name, table.kind, phase_word(_DOWN), "", "", size_text(0), "")
-    state = phase_word(view.phase)
-    if view.reason:
+    state = phase_word(view.phase if view else _DOWN)
+    if view and view.reason:
         state += f" ({trouble_word(view.reason)})"
+    if table.clear or (view and view.clear):
+        state += ", " + clear_words(clear=True)
+    if view is None:
+        return (table.name, table.kind, state, "", "", size_text(0), "")
     return (
         table.name,
         table.kind,

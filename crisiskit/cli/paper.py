@@ -12,8 +12,9 @@ from crisiskit.i18n import _, ngettext
 from crisiskit.model import Message
 from crisiskit.render import (
     body_lines,
+    clear_words,
     local_time,
-    one_line,
+    message_line,
     precedence_word,
     size_text,
     state_word,
@@ -46,7 +47,7 @@ def print_row(message: Message) -> None:
     """One message in one line: ``<`` came in, ``>`` was written here."""
     room = width_here() - _BEFORE_TEXT
     other = f"< {in_line(message.author)}" if message.box == "in" else f"> {in_line(message.to)}"
-    line = one_line(message.kind, message.data, message.text, width=room)
+    line = message_line(message, room)
     row = (
         fit(message.id, ID),
         fit(local_time(_when(message), "%m-%d %H:%M"), WHEN),
@@ -70,6 +71,8 @@ def print_whole(found: Sequence[Message]) -> None:
     ]
     if first.received_at is not None:
         pairs.append((_("Received"), local_time(first.received_at)))
+    if first.clear:
+        pairs.append((_("Secrecy"), clear_words(clear=True)))
     if first.answers:
         pairs.append((_("Answers"), first.answers))
     if first.expires_at is not None:

@@ -14,7 +14,7 @@ from crisiskit.i18n import _
 from crisiskit.installation import open_installation
 from crisiskit.links import link_traits
 from crisiskit.model import Record
-from crisiskit.render import money_text, size_text
+from crisiskit.render import clear_words, money_text, size_text
 from crisiskit.settings import load
 from crisiskit.store.store import Draft
 from crisiskit.sync.plan import Estimate, estimate, record_bytes
@@ -31,7 +31,7 @@ def show_prices(home: Path, drafts: Iterable[Draft], as_json: bool) -> None:
         minute = minute_of(wall_ms())
         record = Record(draft.kind, draft.precedence, minute, draft.text, draft.data)
         size = record_bytes(record, number)
-        found = estimate(record, number, traits)
+        found = estimate(record, number, traits, draft.clear)
         if as_json:
             emit({"bytes": size, "links": [_row(one, currencies[one.link]) for one in found]})
         else:
@@ -46,6 +46,8 @@ def _row(one: Estimate, currency: str) -> dict[str, object]:
         "price": one.micros / _MICROS,
         "currency": currency,
         "seconds": round(one.seconds, 1),
+        "clear": one.clear,
+        "barred": one.barred,
     }
 
 
@@ -54,7 +56,7 @@ def _print_table(size: int, found: list[Estimate], currencies: dict[str, str]) -
     if not found:
         say(_("No link is set up that could take it: name one in the settings file."))
         return
-    rows = [(_("LINK"), _("SIZE"), _("CREDITS"), _("PRICE"), _("TIME"))]
+    rows = [(_("LINK"), _("SIZE"), _("CREDITS"), _("PRICE"), _("TIME"), "")]
     rows += [
         (
             one.link,
@@ -62,6 +64,7 @@ def _print_table(size: int, found: list[Estimate], currencies: dict[str, str]) -
             str(one.credits),
             money_text(one.micros, currencies[one.link]) if one.micros or not one.credits else "",
             _("{n} s").format(n=round(one.seconds, 1)),
+            clear_words(one.clear, one.barred),
         )
         for one in found
     ]

@@ -15,7 +15,7 @@ import click
 from crisiskit.cli.common import emit, examples, home_option, json_option
 from crisiskit.clock import minute_of, wall_ms
 from crisiskit.compose import TEXT_BYTES_MAX, compose_form, compose_text, parse_precedence
-from crisiskit.errors import UsageError
+from crisiskit.errors import TrustError, UsageError
 from crisiskit.i18n import _
 from crisiskit.installation import writing
 from crisiskit.model import CENTER, Precedence, RecordKind, State
@@ -33,6 +33,7 @@ Body = tuple[RecordKind, bytes, str]
         "crisiskit send --precedence flash --expires 2h - < warning.txt",
         "crisiskit send --form sitrep dead=0 injured=14",
         "crisiskit send --to Delta-2 Return to base",
+        "crisiskit send --clear Road to Sada closed",
         "sensor | crisiskit send --lines --replace water-level",
     ),
 )
@@ -47,6 +48,7 @@ Body = tuple[RecordKind, bytes, str]
 @click.option("--form", metavar="NAME", help=_("Fill a form: its answers follow as name=value."))
 @click.option("--expires", metavar="T", help=_("Not worth sending after: 2h, or a time."))
 @click.option("--replace", metavar="KEY", help=_("Withdraw what waits under the same key."))
+@click.option("--clear", is_flag=True, help=_("READABLE BY ALL: it may leave without encryption."))
 @click.option("--lines", is_flag=True, help=_("One message for each line of standard input."))
 @click.option("--dry-run", is_flag=True, help=_("Send nothing; show bytes, credits and price."))
 @json_option
@@ -59,6 +61,7 @@ def send(
     form: str | None,
     expires: str | None,
     replace: str | None,
+    clear: bool,
     lines: bool,
     dry_run: bool,
     as_json: bool,
@@ -67,9 +70,11 @@ def send(
     """Queue a message and print its id."""
     wanted = parse_precedence(precedence)
     expires_at = None if expires is None else _expiry(expires)
+    if clear:
+        _check_allowed(home)
     with writing(home) as store:
         key = None if replace is None else _storable(replace)
-        common = _Common(wanted, _recipient(store, to), expires_at, key)
+        common = _Common(wanted, _recipient(store, to), expires_at, key, clear)
         bodies = _bodies_of_lines(words, form) if lines else [_body(words, form)]
         drafts = (common.draft(*body) for body in bodies)
         if dry_run:
@@ -93,9 +98,14 @@ class _Common:
     to: str
     expires_at: int | None
     replace_key: str | None
+    clear: bool
 
     def draft(self, kind: RecordKind, data: bytes, text: str) -> Draft:
-        """A message with this body."""
+        """A message with this body. TrustError ``clear_personal`` for what all must not read."""
+        if self.clear:
+            from crisiskit.forms.personal import check_readable
+
+            check_readable(kind, data, text)
         return Draft(
             kind,
             self.precedence,
@@ -104,7 +114,15 @@ class _Common:
             to=self.to,
             expires_at=self.expires_at,
             replace_key=self.replace_key,
+            clear=self.clear,
         )
+
+
+def _check_allowed(home: Path) -> None:
+    from crisiskit.settings import load
+
+    if not load(home, links=False).clear.allowed:
+        raise TrustError("clear_not_allowed")
 
 
 def _expiry(word: str) -> int:

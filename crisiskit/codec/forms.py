@@ -60,12 +60,16 @@ class Words(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Field(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
-    """What every field has. ``name`` is for scripts, ``label`` and ``help`` are for people."""
+    """What every field has. ``name`` is for scripts, ``label`` and ``help`` are for people.
+
+    ``personal``: what stands in it is about one person, and never leaves readable by all.
+    """
 
     name: Name
     label: Words
     help: Words
     required: bool = False
+    personal: bool = False
 
 
 class Count(Field, frozen=True, tag="count"):

@@ -27,8 +27,26 @@ class FrameKind(IntEnum):
     """What a frame is; three bits. The other numbers are reserved and refused."""
 
     SEALED = 0
+    CLEAR = 1
     PART = 2
+    PART_CLEAR = 3
     RECEIPT = 4
+    RECEIPT_CLEAR = 7
+
+    @property
+    def clear(self) -> bool:
+        """Whether all can read such a frame: it is authenticated and not encrypted."""
+        return self in (FrameKind.CLEAR, FrameKind.PART_CLEAR, FrameKind.RECEIPT_CLEAR)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a slice of an envelope."""
+        return self in (FrameKind.PART, FrameKind.PART_CLEAR)
+
+    @property
+    def is_receipt(self) -> bool:
+        """Whether it says what is stored."""
+        return self in (FrameKind.RECEIPT, FrameKind.RECEIPT_CLEAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +108,12 @@ def associated_data(header: Header) -> bytes:
     return encode_header(replace(header, epoch=None, salt=None))
 
 
+def is_clear(frame: bytes) -> bool:
+    """Whether all can read this frame. False for what is no frame at all."""
+    found = decode_header(frame)
+    return not isinstance(found, Rejected) and found[0].kind.clear
+
+
 def with_epoch(frame: bytes, epoch: int, salt: bytes) -> bytes:
     """The same sealed bytes under a header that names epoch and salt."""
     return _reheaded(frame, epoch, salt)
@@ -102,7 +126,7 @@ def without_epoch(frame: bytes) -> bytes:
 
 def _reheaded(frame: bytes, epoch: int | None, salt: bytes | None) -> bytes:
     found = decode_header(frame)
-    if isinstance(found, Rejected) or found[0].kind is FrameKind.PART:
+    if isinstance(found, Rejected) or found[0].kind.is_part:
         raise ValueError("only a whole envelope or receipt takes another header")
     header, length = found
     return encode_header(replace(header, epoch=epoch, salt=salt)) + frame[length:]

@@ -1,6 +1,6 @@
 """Envelopes cut for links with smaller frames, and put together again (docs/wire.md, section 7).
 
-    [header, kind PART][index 1][last index 1][slice][check 4]
+    [header, kind PART or PART_CLEAR][index 1][last index 1][slice][check 4]
 
 The body of an envelope is what follows its header. It is cut into the fewest slices that the
 link allows, as even as can be: slice i of n is body[i * len // n : (i + 1) * len // n]. The same
@@ -61,7 +61,8 @@ def cut(envelope: bytes, header: Header, mtu_bytes: int, part_key: bytes) -> lis
         return [envelope]
     if not count:
         raise ValueError(f"{len(envelope)} B do not fit frames of {mtu_bytes} B")
-    part_head = encode_header(replace(header, kind=FrameKind.PART))
+    kind = FrameKind.PART_CLEAR if header.kind.clear else FrameKind.PART
+    part_head = encode_header(replace(header, kind=kind))
     frames: list[bytes] = []
     for index in range(count):
         piece = body[index * len(body) // count : (index + 1) * len(body) // count]
@@ -71,12 +72,12 @@ def cut(envelope: bytes, header: Header, mtu_bytes: int, part_key: bytes) -> lis
 
 
 def open_part(frame: bytes, part_key: bytes) -> Part | Rejected:
-    """The part in a frame of kind PART, if its check is right."""
+    """The part in a frame of kind PART or PART_CLEAR, if its check is right."""
     found = decode_header(frame)
     if isinstance(found, Rejected):
         return found
     header, at = found
-    if header.kind is not FrameKind.PART or len(frame) <= at + _PLACE_BYTES + CHECK_BYTES:
+    if not header.kind.is_part or len(frame) <= at + _PLACE_BYTES + CHECK_BYTES:
         return Rejected(Reject.PART)
     checked, check = frame[:-CHECK_BYTES], frame[-CHECK_BYTES:]
     if not hmac.compare_digest(_check(checked, part_key), check):
@@ -84,8 +85,8 @@ def open_part(frame: bytes, part_key: bytes) -> Part | Rejected:
     index, last = frame[at], frame[at + 1]
     if not index <= last < PARTS_MAX:
         return Rejected(Reject.PART)
-    named = replace(header, kind=FrameKind.SEALED)
-    return Part(named, index, last, checked[at + _PLACE_BYTES :])
+    whole = FrameKind.CLEAR if header.kind.clear else FrameKind.SEALED
+    return Part(replace(header, kind=whole), index, last, checked[at + _PLACE_BYTES :])
 
 
 @dataclass(slots=True)
@@ -108,11 +109,14 @@ class PartSet:
         return tuple(index for index in range(self.last + 1) if index not in self.pieces)
 
     def envelope(self, header: Header) -> bytes | None:
-        """The whole frame under ``header``, once nothing is missing. Its tag has the last word."""
+        """The whole frame under ``header``, that of a part of it, once nothing is missing.
+
+        Its tag has the last word.
+        """
         if self.missing:
             return None
         body = b"".join(self.pieces[index] for index in range(self.last + 1))
-        return encode_header(replace(header, kind=FrameKind.SEALED)) + body
+        return encode_header(header) + body
 
     def _fits(self, part: Part) -> bool:
         """The slices of one cut differ by one byte at most."""

@@ -213,6 +213,7 @@ def _read_header(reader: Reader) -> Header:
     if isinstance(found, Rejected):
         raise MalformedError(Reject.HEADER)
     header = found[0]
-    if header.kind is not FrameKind.SEALED or associated_data(header) != associated:
+    envelope = header.kind in (FrameKind.SEALED, FrameKind.CLEAR)
+    if not envelope or associated_data(header) != associated:
         raise MalformedError(Reject.HEADER)
     return header

@@ -22,10 +22,12 @@ _CODES = {"missing": "device_missing", "busy": "device_busy", "denied": "device_
 
 def findings(home: Path) -> Iterator[Finding]:
     """The settings, then each link. Ports that our own agent holds are left alone."""
+    from crisiskit.links import link_traits
     from crisiskit.settings import load
 
     try:
         links = load(home).links
+        clear = {name for name, traits in link_traits(home).items() if not traits.may_encrypt}
     except CrisiskitError as error:
         yield wrong("settings", explain(error))
         return
@@ -39,10 +41,10 @@ def findings(home: Path) -> Iterator[Finding]:
     yield ok("settings", _("The settings can be used."))
     ours = agent_runs(home)
     for link in links:
-        yield _link(link, ours)
+        yield _link(link, ours, link.name in clear)
 
 
-def _link(link: LinkSettings, ours: bool) -> Finding:
+def _link(link: LinkSettings, ours: bool, clear: bool) -> Finding:
     """A kind that has a ``port`` in words has a device; one with ``bind`` listens."""
     port = getattr(link.options, "port", None)
     bind = getattr(link.options, "bind", None)
@@ -53,9 +55,8 @@ def _link(link: LinkSettings, ours: bool) -> Finding:
         trouble = _listening(bind, port)
     if trouble is not None:
         return wrong(f"link.{link.name}", f"{link.name}: {explain(trouble)}")
-    return ok(
-        f"link.{link.name}", _("Link {name} ({kind}).").format(name=link.name, kind=link.kind)
-    )
+    words = _("Link {name} ({kind}), READABLE BY ALL.") if clear else _("Link {name} ({kind}).")
+    return ok(f"link.{link.name}", words.format(name=link.name, kind=link.kind))
 
 
 def _device(port: str, ours: bool) -> CrisiskitError | None:

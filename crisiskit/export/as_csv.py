@@ -35,6 +35,7 @@ COLUMNS = (
     "credits",
     "signed",
     "exercise",
+    "clear",
 )
 BOM = "\ufeff"
 # The signs of spreadsheets in the West and, in full width, in the East.

@@ -29,7 +29,7 @@ from crisiskit.screens.compose import (
 )
 from crisiskit.screens.dialogs import Choose, key_help
 from crisiskit.screens.lines import station
-from crisiskit.screens.linkbar import EUROS, Currencies, LinkBar, down_links
+from crisiskit.screens.linkbar import EUROS, Currencies, LinkBar, any_clear, down_links
 from crisiskit.screens.rows import RowList, Rows
 from crisiskit.screens.view import MessageScreen, clock
 from crisiskit.screens.writer import Writer
@@ -225,6 +225,10 @@ class StationApp(App[None]):
         down = down_links(self.views.links(wall_ms()))
         return price_lines(self.estimator(draft), down, self.currencies)
 
+    def may_clear(self) -> bool:
+        """Whether the writer may let all read a message."""
+        return any_clear(self.views.links(wall_ms()))
+
     def words_to(self, draft: Draft) -> str:
         """The line that says to whom."""
         to = station(draft.to)
@@ -235,7 +239,7 @@ class StationApp(App[None]):
     def write_text(self, draft: Draft) -> None:
         """A page for a text."""
         words = self.exercise() + self.words_to(draft)
-        self.push_screen(TextComposer(draft, words, self.price, self.keep))
+        self.push_screen(TextComposer(draft, words, self.price, self.keep, self.may_clear()))
 
     def choose_form(self, draft: Draft) -> None:
         """Which form? Then its page."""
@@ -244,7 +248,8 @@ class StationApp(App[None]):
         def chosen(name: str | None) -> None:
             if name is not None:
                 words = f"{self.exercise()}{dict(forms)[name]}   {self.words_to(draft)}"
-                self.push_screen(FormComposer(name, draft, words, self.price, self.keep))
+                page = FormComposer(name, draft, words, self.price, self.keep, self.may_clear())
+                self.push_screen(page)
 
         self.push_screen(Choose(_("Which form?"), forms), chosen)
 

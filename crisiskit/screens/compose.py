@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -18,9 +19,10 @@ from crisiskit.codec.forms import AnyField, Choice, Flag
 from crisiskit.compose import TEXT_BYTES_MAX, compose_form, compose_text
 from crisiskit.errors import CrisiskitError, UsageError
 from crisiskit.forms import catalog
+from crisiskit.forms.personal import check_readable
 from crisiskit.i18n import _, explain, language, ngettext
 from crisiskit.model import Precedence, RecordKind
-from crisiskit.render import size_text
+from crisiskit.render import clear_words, size_text
 from crisiskit.screens.bar import Bar
 from crisiskit.screens.dialogs import Choose
 from crisiskit.screens.linkbar import EUROS, Currencies, price_words
@@ -52,6 +54,9 @@ def price_lines(
         if one.micros or not one.credits:
             parts.append(money if one.micros else _("free"))
         parts.append(_("about {n} s").format(n=max(1, round(one.seconds))))
+        if one.clear:
+            parts = [f"{one.link}: {clear_words(True, True)}"] if one.barred else parts
+            parts += [] if one.barred else [clear_words(clear=True)]
         if one.link in down:
             parts.append(_("DOWN now"))
         lines.append(", ".join(parts))
@@ -73,10 +78,16 @@ class Composer(Screen[None]):
         # Without priority: they wait their turn behind the letters typed before them.
         Binding("ctrl+s", "send"),
         Binding("escape", "leave"),
+        Binding("f8", "clear", priority=True),
     ]
 
-    def __init__(self, template: Draft, to: str, price: Price, keep: Keep) -> None:
+    def __init__(
+        self, template: Draft, to: str, price: Price, keep: Keep, may_clear: bool = False
+    ) -> None:
+        """``may_clear``: the writer may let all read it, so that any link may carry it."""
         super().__init__()
+        self.may_clear = may_clear
+        self.clear = False
         self.template = template
         self.precedence = template.precedence
         self._to = to
@@ -90,13 +101,15 @@ class Composer(Screen[None]):
         """Recipient and urgency above, price and keys below."""
         yield Static(Content(self._to), id="to")
         yield Urgency(id="urgency")
+        yield Static(_("READABLE BY ALL: it may leave without encryption. F8 no"), id="clear")
         yield from self.compose_body()
         yield Static(id="wrong")
         yield Static(id="told")
         with Horizontal(id="foot"):
             yield Static(id="price")
             yield Send(id="send")
-        yield Bar(self.keys(), id="keys")
+        more = "   " + _("F8 readable") if self.may_clear else ""
+        yield Bar(self.keys() + more, id="keys")
 
     def keys(self) -> str:
         """The key line; 78 columns."""
@@ -113,6 +126,7 @@ class Composer(Screen[None]):
     def show(self) -> None:
         """Urgency and price as they are now."""
         self.query_one(Urgency).show(self.precedence)
+        self.query_one("#clear").set_class(self.clear, "shown")
         try:
             words = self._price(self.draft())
         except CrisiskitError:
@@ -141,6 +155,25 @@ class Composer(Screen[None]):
     def action_shift(self, by: int) -> None:
         """Choose the precedence next to it."""
         self.action_urgency(max(Precedence.ROUTINE, min(self.precedence + by, Precedence.FLASH)))
+
+    def action_clear(self) -> None:
+        """Let all read it, or not."""
+        self.clear = self.may_clear and not self.clear
+        self.show()
+
+    def with_body(self, text: str, data: bytes = b"") -> Draft:
+        """The draft with these words. TrustError ``clear_personal`` for what all must not read."""
+        kind = RecordKind.FORM if data else self.template.kind
+        if self.clear:
+            check_readable(kind, data, text)
+        return replace(
+            self.template,
+            kind=kind,
+            precedence=self.precedence,
+            text=text,
+            data=data,
+            clear=self.clear,
+        )
 
     def action_send(self) -> None:
         """Hand the message over; what is wrong is said here, and nothing is lost."""
@@ -196,8 +229,7 @@ class TextComposer(Composer):
 
     def draft(self) -> Draft:
         """See Composer."""
-        text = compose_text(self.query_one(TextArea).text)
-        return _with(self.template, self.precedence, text)
+        return self.with_body(compose_text(self.query_one(TextArea).text))
 
     def content(self) -> str:
         """See Composer."""
@@ -229,8 +261,16 @@ class FormComposer(Composer):
         Binding("shift+tab,up", "app.focus_previous", priority=True),
     ]
 
-    def __init__(self, form: str, template: Draft, to: str, price: Price, keep: Keep) -> None:
-        super().__init__(template, to, price, keep)
+    def __init__(
+        self,
+        form: str,
+        template: Draft,
+        to: str,
+        price: Price,
+        keep: Keep,
+        may_clear: bool = False,
+    ) -> None:
+        super().__init__(template, to, price, keep, may_clear)
         self._form = form
         self._schema = catalog.schema(form)
 
@@ -271,7 +311,7 @@ class FormComposer(Composer):
     def draft(self) -> Draft:
         """See Composer."""
         data, text = compose_form(self._form, self.content(), minute_of(wall_ms()))
-        return _with(self.template, self.precedence, text, data)
+        return self.with_body(text, data)
 
     def point_at(self, error: CrisiskitError) -> None:
         """The field that is wrong gets the cursor."""
@@ -302,8 +342,3 @@ def _about(field: AnyField) -> str:
     if isinstance(field, Flag):
         return f"{help_words}\n" + _("yes / no")
     return help_words
-
-
-def _with(template: Draft, precedence: Precedence, text: str, data: bytes = b"") -> Draft:
-    kind = RecordKind.FORM if data else template.kind
-    return Draft(kind, precedence, text, data, to=template.to, answers=template.answers)

@@ -27,6 +27,6 @@ def estimator(home: Path) -> Estimator:
     def price(draft: Draft) -> list[Estimate]:
         minute = minute_of(wall_ms())
         record = Record(draft.kind, draft.precedence, minute, draft.text, draft.data)
-        return estimate(record, number, links)
+        return estimate(record, number, links, draft.clear)
 
     return price

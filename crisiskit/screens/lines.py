@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from crisiskit.harmless import in_line
 from crisiskit.i18n import _, notice_text
 from crisiskit.model import CENTER, Kit, Message, Notice, Precedence, State
-from crisiskit.render import age_text, one_line, state_word
+from crisiskit.render import age_text, message_line, state_word
 from crisiskit.screens.rows import PAGE_ROWS, Cells, fit
 from crisiskit.store.views import Views
 
@@ -101,7 +101,7 @@ class MessageRows:
             front.append((f"{fit(name, _NAME - 1)} ", mark))
         front.append((fit(age(when, self._clock()), _AGE), mark))
         room = max(1, width - sum(cell_len(text) for text, _mark in front))
-        line = one_line(item.kind, item.data, item.text, width=room)
+        line = message_line(item, room)
         return [*front, (line, mark)]
 
 

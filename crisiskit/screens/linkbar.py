@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from crisiskit.i18n import _, ngettext, trouble_word
 from crisiskit.model import LinkView
-from crisiskit.render import money_text
+from crisiskit.render import clear_words, money_text
 from transports.link import Phase
 
 BARS_MAX = 5
@@ -39,6 +39,11 @@ def down_links(links: list[LinkView]) -> set[str]:
     return {link.name for link in links if link.phase == Phase.DOWN}
 
 
+def any_clear(links: list[LinkView]) -> bool:
+    """Whether a message may be released for all to read: a link here asks for that."""
+    return any(link.clear for link in links)
+
+
 def no_link_words() -> str:
     """What to say where there is none."""
     return _("No link is set up: messages are kept here. See crisiskit links.")
@@ -47,6 +52,8 @@ def no_link_words() -> str:
 def link_words(link: LinkView, currencies: Currencies = EUROS) -> str:
     """One link as one short text: name, state, signal, spending of today."""
     parts = [f"{link.name}: {phase_word(link)}"]
+    if link.clear:
+        parts.append(clear_words(clear=True))
     if link.signal is not None and link.phase != Phase.DOWN:
         parts.append(_("signal {bars}/{most}").format(bars=link.signal, most=BARS_MAX))
     if link.waiting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
@@ -11,18 +12,26 @@ from typing import TextIO
 from crisiskit.clock import minute_of, wall_ms
 from crisiskit.codec.forms import AnyField, Choice
 from crisiskit.compose import compose_form, compose_text, parse_precedence
-from crisiskit.errors import CrisiskitError, StoreError, UsageError
+from crisiskit.errors import CrisiskitError, StoreError, TrustError, UsageError
 from crisiskit.forms import catalog
 from crisiskit.forms.answers import AnswerError, parse_answer
+from crisiskit.forms.personal import check_readable
 from crisiskit.forms.words import fold, pick
 from crisiskit.harmless import clean_text, in_line
 from crisiskit.i18n import N_, _, explain, language
 from crisiskit.model import Message, Precedence, RecordKind
-from crisiskit.render import body_lines, one_line, trust_word
+from crisiskit.render import body_lines, message_line, trust_word
 from crisiskit.screens.arrivals import Arrivals, arrival_words
 from crisiskit.screens.compose import Estimator, price_lines
 from crisiskit.screens.lines import age, life_word, station
-from crisiskit.screens.linkbar import EUROS, Currencies, down_links, link_words, no_link_words
+from crisiskit.screens.linkbar import (
+    EUROS,
+    Currencies,
+    any_clear,
+    down_links,
+    link_words,
+    no_link_words,
+)
 from crisiskit.screens.view import facts
 from crisiskit.store.store import Draft, Store
 from crisiskit.store.views import Views
@@ -178,7 +187,7 @@ class Lines:
             who = way.format(name=station(one.to if one.box == "out" else one.author))
             when = one.received_at if one.received_at is not None else one.written_at
             state = life_word(one)[2:] + (f", {trust_word(one)}" if one.signed else "")
-            text = one_line(one.kind, one.data, one.text, width=60)
+            text = message_line(one, 60)
             ago = age(when, wall_ms())
             self.say(f"{number}. {one.precedence.name}, {state}, {who}, {ago}, {one.id}: {text}")
 
@@ -265,7 +274,10 @@ class Lines:
         precedence = self._urgency(template.precedence)
         kind = RecordKind.FORM if data else template.kind
         draft = Draft(kind, precedence, text, data, to=template.to, answers=template.answers)
-        down = down_links(self.views.links(wall_ms()))
+        links = self.views.links(wall_ms())
+        if any_clear(links) and self._released(draft):
+            draft = replace(draft, clear=True)
+        down = down_links(links)
         self.say(price_lines(self.estimator(draft), down, self.currencies))
         while self.confirmed(draft):
             try:
@@ -279,6 +291,17 @@ class Lines:
                 self.say(words.format(id=code))
                 return
         self.say(_("Not sent."))
+
+    def _released(self, draft: Draft) -> bool:
+        """Whether all may read it: the person says so, and no personal data stands in it."""
+        if not self.agreed(_("READABLE BY ALL: may it leave without encryption? (yes/no) ")):
+            return False
+        try:
+            check_readable(draft.kind, draft.data, draft.text)
+        except TrustError as error:
+            self.say(explain(error))
+            return False
+        return True
 
     def agreed(self, question: str) -> bool:
         """Whether the person says yes."""

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from crisiskit.i18n import _, ngettext
 from crisiskit.model import ClockQuality, Message, RecordKind, State
-from crisiskit.render import body_lines, precedence_word, size_text, trust_word
+from crisiskit.render import body_lines, clear_words, precedence_word, size_text, trust_word
 from crisiskit.screens.bar import Bar
 from crisiskit.screens.lines import SIGNED, life_word, station
 from crisiskit.store.views import Views
@@ -38,6 +38,8 @@ def facts(message: Message) -> str:
     first = [message.id, precedence_word(message.precedence)]
     if message.kind is RecordKind.ORDER:
         first.append(_("ORDER"))
+    if message.clear:
+        first.append(clear_words(clear=True))
     if message.exercise:
         first.insert(0, _("EXERCISE"))
     lines = [

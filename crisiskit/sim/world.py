@@ -93,9 +93,15 @@ class World:
     """
 
     def __init__(
-        self, folder: Path, carriers: Sequence[Carrier], kits: int = 1, seed: int = 0
+        self,
+        folder: Path,
+        carriers: Sequence[Carrier],
+        kits: int = 1,
+        seed: int = 0,
+        clear: bool = False,
     ) -> None:
         self.rng = random.Random(seed)
+        self._clear = clear
         self.now_s = 0.0
         self.carriers = {carrier.name: carrier for carrier in carriers}
         self.frames: list[tuple[float, str, str, bytes]] = []
@@ -199,10 +205,18 @@ class World:
         to: str = CENTER,
         expires_at: int | None = None,
         replace_key: str | None = None,
+        clear: bool = False,
     ) -> str:
         """Somebody writes a message; its id."""
-        kind = RecordKind.TEXT
-        draft = Draft(kind, precedence, text, to=to, expires_at=expires_at, replace_key=replace_key)
+        draft = Draft(
+            RecordKind.TEXT,
+            precedence,
+            text,
+            to=to,
+            expires_at=expires_at,
+            replace_key=replace_key,
+            clear=clear,
+        )
         code = station.store.keep([draft])[0]
         self.look(station)
         return code
@@ -239,7 +253,7 @@ class World:
         snapshot = station.store.snapshot()
         station.known = {item.delivery for item in snapshot.queue}
         station.engine = Engine(
-            snapshot, self.rng.randbytes, station.identity.sign, archive=station.store
+            snapshot, self.rng.randbytes, station.identity.sign, station.store, self._clear
         )
         station.up, station.wake_s = set(), None
         for name in self.carriers:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from crisiskit.codec.header import is_clear
 from crisiskit.codec.record import record_id
 from crisiskit.model import Direction, Record
 from crisiskit.step import (
@@ -326,8 +327,8 @@ def _record_in(
     row = db.execute(
         "INSERT OR IGNORE INTO record (digest, code, box, author, kind, precedence, minute, twin,"
         " clock, data, text, written_at, received_at, answers, answers_direction, answers_epoch,"
-        " answers_seq, answers_place)"
-        " VALUES (?, ?, 'in', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " answers_seq, answers_place, clear)"
+        " VALUES (?, ?, 'in', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             digest,
             record_id(digest),
@@ -346,9 +347,12 @@ def _record_in(
             None if ref is None else ref.epoch,
             None if ref is None else ref.seq,
             None if ref is None else ref.index,
+            int(is_clear(c.frame)),
         ),
     )
     if row.rowcount != 1:
+        if is_clear(c.frame):
+            db.execute("UPDATE record SET clear = 1 WHERE digest = ?", (digest,))
         return
     listed = record.kind.for_people
     db.execute(

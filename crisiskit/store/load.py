@@ -34,7 +34,7 @@ def queued(db: sqlite3.Connection, deliveries: Sequence[int]) -> tuple[Queued, .
         row = db.execute(
             "SELECT d.id, d.pairing, r.kind, r.precedence, r.minute, r.text, r.data, r.twin,"
             " r.answers_direction, r.answers_epoch, r.answers_seq, r.answers_place, r.clock,"
-            " r.digest, r.expires_at FROM delivery d JOIN record r ON r.id = d.record"
+            " r.digest, r.expires_at, r.clear FROM delivery d JOIN record r ON r.id = d.record"
             " WHERE d.id = ? AND d.state = 'kept'",
             (delivery,),
         ).fetchone()
@@ -45,7 +45,7 @@ def queued(db: sqlite3.Connection, deliveries: Sequence[int]) -> tuple[Queued, .
 
 def _queued(row: Sequence[object]) -> Queued:
     (delivery, pairing, kind, precedence, minute, text, data, twin, *rest) = row
-    direction, epoch, seq, place, clock, digest, expires_at = rest
+    direction, epoch, seq, place, clock, digest, expires_at, released = rest
     answers = None
     if direction is not None:
         answers = Reference(Direction(int(str(direction))), _int(epoch), _int(seq), _int(place))
@@ -60,8 +60,15 @@ def _queued(row: Sequence[object]) -> Queued:
         ClockQuality(_int(clock)),
     )
     expiry = None if expires_at is None else _int(expires_at)
+    clear = bool(released) and _may_be_read(record)
     return Queued(
-        _int(delivery), _int(pairing), record, _bytes(digest), expiry, _always_signed(record)
+        _int(delivery),
+        _int(pairing),
+        record,
+        _bytes(digest),
+        expiry,
+        _always_signed(record),
+        clear,
     )
 
 
@@ -72,6 +79,13 @@ def _always_signed(record: Record) -> bool:
     from crisiskit.forms.catalog import always_signed
 
     return always_signed(record)
+
+
+def _may_be_read(record: Record) -> bool:
+    """Whether nothing in it is only for the eyes of a few."""
+    from crisiskit.forms.personal import may_be_read
+
+    return may_be_read(record.kind, record.data, record.text)
 
 
 def _int(value: object) -> int:

@@ -145,7 +145,8 @@ CREATE TABLE record (
     answers_seq INTEGER,
     answers_place INTEGER,
     expires_at INTEGER,
-    replace_key TEXT
+    replace_key TEXT,
+    clear INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX record_code ON record (code);
 CREATE TABLE delivery (
@@ -185,7 +186,8 @@ CREATE TABLE link_state (
     signal INTEGER,
     reason TEXT NOT NULL,
     since INTEGER NOT NULL,
-    waiting INTEGER NOT NULL
+    waiting INTEGER NOT NULL,
+    clear INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE spending (
     day INTEGER NOT NULL,

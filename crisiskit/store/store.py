@@ -43,7 +43,10 @@ CLOCK_TRUSTED_MS = 7 * DAY_MS
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A record about to be kept. ``to`` is ``center``, ``all``, or a kit's number or name."""
+    """A record about to be kept. ``to`` is ``center``, ``all``, or a kit's number or name.
+
+    ``clear``: its writer lets all read it.
+    """
 
     kind: RecordKind
     precedence: Precedence
@@ -54,6 +57,7 @@ class Draft:
     expires_at: int | None = None
     replace_key: str | None = None
     clock: ClockQuality = ClockQuality.UNKNOWN
+    clear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +186,8 @@ class Store:
         row = db.execute(
             "INSERT INTO record (digest, code, box, author, kind, precedence, minute, twin,"
             " clock, data, text, written_at, answers, answers_direction, answers_epoch,"
-            " answers_seq, answers_place, expires_at, replace_key)"
-            " VALUES (?, ?, 'out', NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " answers_seq, answers_place, expires_at, replace_key, clear)"
+            " VALUES (?, ?, 'out', NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 digest,
                 code,
@@ -202,6 +206,7 @@ class Store:
                 None if ref is None else ref.index,
                 draft.expires_at,
                 draft.replace_key,
+                int(draft.clear),
             ),
         )
         if draft.replace_key is not None:
@@ -230,13 +235,14 @@ class Store:
     def mark_read(self, ref: int) -> bool:
         """Note that a person here opened a message that came in, and keep the reading receipt.
 
-        True the first time; later calls change nothing. ``ref`` is the delivery's number.
+        True the first time; later calls change nothing. ``ref`` is the delivery's number. All
+        may read the receipt, too, if they could read the message.
         """
         now = self._wall()
         with self._writer.transaction(lambda db: _state(db, ref) == State.READ) as db:
             row = db.execute(
-                "SELECT d.pairing, d.epoch, d.seq, d.place, p.keeps_root FROM delivery d"
-                " JOIN pairing p ON p.id = d.pairing"
+                "SELECT d.pairing, d.epoch, d.seq, d.place, p.keeps_root, r.clear FROM delivery d"
+                " JOIN pairing p ON p.id = d.pairing JOIN record r ON r.id = d.record"
                 " WHERE d.id = ? AND d.box = 'in' AND d.state = 'held'",
                 (ref,),
             ).fetchone()
@@ -254,6 +260,7 @@ class Store:
                 Precedence.ROUTINE,
                 data=encode_references([reference]),
                 to=CENTER if direction is Direction.DOWN else str(number),
+                clear=bool(row[5]),
             )
             self._insert(db, bytes(own[0]), draft)
             return True
@@ -314,18 +321,25 @@ class Store:
             return load.queued(self._db, deliveries)
 
     def set_link_state(
-        self, name: str, kind: str, phase: str, signal: int | None, reason: str, waiting: int
+        self,
+        name: str,
+        kind: str,
+        phase: str,
+        signal: int | None,
+        reason: str,
+        waiting: int,
+        clear: bool = False,
     ) -> None:
         """What the link bar shows of a link."""
         now = self._wall()
         with self._writer.transaction() as db:
             db.execute(
-                "INSERT INTO link_state (name, kind, phase, signal, reason, since, waiting)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+                "INSERT INTO link_state (name, kind, phase, signal, reason, since, waiting, clear)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
                 " kind = excluded.kind, signal = excluded.signal, reason = excluded.reason,"
                 " since = CASE WHEN phase = excluded.phase THEN since ELSE excluded.since END,"
-                " phase = excluded.phase, waiting = excluded.waiting",
-                (name, kind, phase, signal, reason, now, waiting),
+                " phase = excluded.phase, waiting = excluded.waiting, clear = excluded.clear",
+                (name, kind, phase, signal, reason, now, waiting, int(clear)),
             )
 
     def forget_links(self, names: Sequence[str]) -> None:

@@ -29,7 +29,7 @@ _MESSAGE = (
     " d.credits, r.answers, r.expires_at, CASE d.box WHEN 'in' THEN EXISTS (SELECT 1 FROM"
     " heard_epoch h WHERE h.pairing = d.pairing AND h.epoch = d.epoch AND h.salt = d.salt"
     " AND d.seq < h.signed_below) ELSE EXISTS (SELECT 1 FROM sending_epoch s WHERE"
-    " s.pairing = d.pairing AND s.epoch = d.epoch AND d.seq < s.signed_below) END"
+    " s.pairing = d.pairing AND s.epoch = d.epoch AND d.seq < s.signed_below) END, r.clear"
     " FROM delivery d JOIN record r ON r.id = d.record JOIN pairing p ON p.id = d.pairing"
 )
 
@@ -170,7 +170,7 @@ class Views:
         """The links as last reported by the agent, with today's spending."""
         sql = (
             "SELECT l.name, l.kind, l.phase, l.signal, l.reason, l.since, l.waiting,"
-            " coalesce(s.credits, 0), coalesce(s.micros, 0), coalesce(s.frame_bytes, 0)"
+            " coalesce(s.credits, 0), coalesce(s.micros, 0), coalesce(s.frame_bytes, 0), l.clear"
             " FROM link_state l LEFT JOIN spending s ON s.link = l.name AND s.day = ?"
             " ORDER BY l.rowid"
         )
@@ -195,7 +195,7 @@ class Views:
     def _message(self, row: tuple[Any, ...]) -> Message:
         (ref, code, number, box, name, kind, precedence, text, data, written_at, clock) = row[:11]
         (received_at, state, state_at, link, frame_bytes, credits, answers, *rest) = row[11:]
-        expires_at, signed = rest
+        expires_at, signed, clear = rest
         incoming = box == "in"
         other = CENTER if self.role == "kit" else name
         own = self.own_name if self.role == "kit" else CENTER
@@ -223,6 +223,7 @@ class Views:
             exercise=self.exercise,
             answers=answers,
             expires_at=expires_at,
+            clear=bool(clear),
         )
 
 

@@ -46,6 +46,8 @@ class Departures:
             most = max(lane.content_bytes_max for lane in lanes)
             for delivery in station.sender.outbox.larger_than(most):
                 changes += station.warn(delivery, Notice("too_large_for_links"))
+        if station.closed_waits(lanes, now.mono_s):
+            changes += station.warn("closed", Notice("waits_for_encryption"))
         return changes, transmits
 
     def _next(
@@ -70,16 +72,26 @@ class Departures:
             if (one.precedence >= Precedence.IMMEDIATE) is not urgent:
                 continue
             size = len(one.frame) + EPOCH_BYTES
-            able = [lane for lane in lanes if lane.carries(size)]
+            able = [lane for lane in lanes if lane.carries(size) and lane.may_carry(one.frame)]
             lane = choose(able, one.precedence, now.mono_s, one.unanswered)
             if lane is not None and not _leave_to_rest(one, lane, now):
                 return [], self._transmit(station, one, lane)
-        head = sender.outbox.head(urgent)
+        # What all may read has more lanes to choose from; an encrypted one takes both.
+        found = self._new_data(station, lanes, now, urgent, clear=True)
+        return found or self._new_data(station, lanes, now, urgent, clear=False)
+
+    def _new_data(
+        self, station: Station, lanes: list[Lane], now: Now, urgent: bool, clear: bool
+    ) -> tuple[list[Change], Transmit] | None:
+        """A new envelope, by a lane for what all may read, or for what must be encrypted."""
+        sender = station.sender
+        head = sender.outbox.head(urgent, clear)
         if head is None or sender.used_up or not sender.may_seal(head):
             return None
-        able = list(lanes)
+        able = [lane for lane in lanes if clear or lane.traits.may_encrypt]
         while (lane := choose(able, head, now.mono_s, {})) is not None:
-            batch = sender.outbox.batch(urgent, lane.content_bytes_max)
+            open_air = not lane.traits.may_encrypt
+            batch = sender.outbox.batch(urgent, lane.content_bytes_max, open_air)
             if batch:
                 riding = station.hearer.receipts.riding_block(now.mono_s)
                 changes, one = sender.seal(batch, lane, riding[0] if riding else None, now.mono_s)
@@ -151,7 +163,7 @@ class Departures:
         """An envelope with a record of the station's own, and an ack block riding in it."""
         riding = station.hearer.receipts.riding_block(now.mono_s)
         ack = riding[0] if riding else None
-        changes, one = station.sender.seal_own(record, ack, sign, now.mono_s)
+        changes, one = station.sender.seal_own(record, lane, ack, sign, now.mono_s)
         told = [Receipted(station.pairing, (riding[1],))] if riding else []
         return [*changes, *told], self._transmit(station, one, lane)
 
@@ -172,7 +184,8 @@ class Departures:
         blocks, lives = station.hearer.receipts.due_blocks(now.mono_s, room)
         station.telling[lane.link, lane.peer] = lives
         receipt = Receipt(now.wall_ms // 1000 % 2**32, blocks)
-        changes, frame, carries = station.sender.seal_receipt(receipt, station.introduces)
+        clear, introduce = not lane.traits.may_encrypt, station.introduces
+        changes, frame, carries = station.sender.seal_receipt(receipt, clear, introduce)
         station.introduces = False
         return changes, Transmit(lane.link, lane.peer, frame, carries)
 
@@ -208,6 +221,8 @@ class Departures:
         query_s = station.sender.query_due_s()
         if query_s is not None and query_s > now.mono_s:
             times.append(query_s)
+        if station.closed_due_s is not None and station.closed_due_s > now.mono_s:
+            times.append(station.closed_due_s)
         expiry = station.sender.outbox.next_expiry
         if expiry is not None:
             times.append(now.mono_s + max(0.0, (expiry - now.wall_ms) / 1000) + 0.001)

@@ -71,8 +71,13 @@ class Engine:
         entropy: Entropy,
         sign: Sign | None = None,
         archive: Archive | None = None,
+        clear: bool = False,
     ) -> None:
-        """``sign`` is Ed25519 with this station's key; without it nothing is signed."""
+        """``sign`` is Ed25519 with this station's key; without it nothing is signed.
+
+        ``clear``: messages may leave and come in readable by all.
+        """
+        self._clear = clear
         self._stations = {
             state.pairing: Station(state, entropy, sign, archive or Forgotten())
             for state in snapshot.pairings
@@ -165,8 +170,9 @@ class Engine:
         return any(self._awaits(station) for station in self._stations.values())
 
     def _awaits(self, station: Station) -> bool:
-        free = any(not lane.traits.metered for lane in self._departures.ways(station))
-        return free and any(not one.arrived for one in station.sender.outstanding)
+        free = [lane for lane in self._departures.ways(station) if not lane.traits.metered]
+        waiting = (one.frame for one in station.sender.outstanding if not one.arrived)
+        return any(lane.may_carry(frame) for frame in waiting for lane in free)
 
     # -- events ----------------------------------------------------------------------------
 
@@ -229,6 +235,8 @@ class Engine:
         return [ClockJumped(by)]
 
     def _link_up(self, link: str, traits: Traits, now: Now) -> None:
+        if not traits.may_encrypt and not self._clear:
+            return
         self._departures.traits[link] = traits
         if not traits.listens:
             self._departures.lanes[link, ""] = Lane(link, "", traits)
@@ -316,6 +324,9 @@ class Engine:
         if station is None or traits is None:
             self.rejected["unknown_station"] += 1
             return [], set()
+        if header.kind.clear and not self._clear:
+            self.rejected["clear_refused"] += 1
+            return station.refuse_clear(header, event.frame), set()
         opened = station.take_in(header, event, traits, now)
         if opened is None:
             self.rejected["not_authentic"] += 1

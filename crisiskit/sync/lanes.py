@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from crisiskit.codec.acks import PARTS_MAX
 from crisiskit.codec.content import CONTENT_BYTES_MAX, SIGNATURE_BYTES
+from crisiskit.codec.header import is_clear
 from crisiskit.codec.parts import count_parts
 from crisiskit.crypto.seal import TAG_BYTES
 from crisiskit.model import Precedence
@@ -42,6 +43,10 @@ class Lane:
     def carries(self, frame_bytes: int) -> bool:
         """Whether a frame of this size fits, whole or in parts."""
         return count_parts(frame_bytes, HEADER_BYTES_MOST, self.traits.mtu_bytes) > 0
+
+    def may_carry(self, frame: bytes) -> bool:
+        """Whether nothing forbids it: where nothing may be encrypted, what all can read alone."""
+        return self.traits.may_encrypt or is_clear(frame)
 
     @property
     def content_bytes_max(self) -> int:

@@ -18,6 +18,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self._queues: dict[Precedence, dict[int, Queued]] = {p: {} for p in reversed(Precedence)}
+        self._clear: dict[Precedence, set[int]] = {p: set() for p in Precedence}
         self._large: dict[int, int] = {}
         self._next_expiry: int | None = None
 
@@ -25,6 +26,8 @@ class Outbox:
         """Append items; one that waits already stays where it is."""
         for item in items:
             self._queues[item.record.precedence].setdefault(item.delivery, item)
+            if item.clear:
+                self._clear[item.record.precedence].add(item.delivery)
             if _raw_bytes(item) > LARGE_BYTES:
                 self._large[item.delivery] = len(encode_content(Content((item.record,)), None))
             if item.expires_at is not None:
@@ -34,22 +37,30 @@ class Outbox:
         """Take out what was sealed, withdrawn or expired."""
         for delivery in deliveries:
             self._large.pop(delivery, None)
-            for queue in self._queues.values():
+            for precedence, queue in self._queues.items():
                 queue.pop(delivery, None)
+                self._clear[precedence].discard(delivery)
 
-    def head(self, urgent: bool) -> Precedence | None:
-        """The highest precedence that waits, of FLASH and IMMEDIATE or of the other two."""
-        waiting = (p for p, queue in self._queues.items() if queue and _is_urgent(p) is urgent)
-        return next(waiting, None)
+    def head(self, urgent: bool, clear: bool) -> Precedence | None:
+        """The highest precedence that waits, of FLASH and IMMEDIATE or of the other two.
+
+        ``clear``: of what all may read, else of what must be encrypted.
+        """
+        for precedence, queue in self._queues.items():
+            count = len(self._clear[precedence])
+            if _is_urgent(precedence) is urgent and (count if clear else len(queue) - count):
+                return precedence
+        return None
 
     @property
     def highest(self) -> Precedence | None:
         """The highest precedence that waits."""
         return next((p for p, queue in self._queues.items() if queue), None)
 
-    def batch(self, urgent: bool, content_bytes_max: int) -> list[Queued]:
+    def batch(self, urgent: bool, content_bytes_max: int, clear: bool = False) -> list[Queued]:
         """What may share the next envelope, first first; nothing that alone is too large.
 
+        ``clear``: only what all may read, since the envelope will not be encrypted.
         FLASH and IMMEDIATE travel without slower company, so that they leave and arrive in
         the time of their own bytes.
         """
@@ -57,7 +68,12 @@ class Outbox:
         for precedence, queue in self._queues.items():
             if _is_urgent(precedence) is not urgent:
                 continue
-            fit = (i for i in queue.values() if self._large.get(i.delivery, 0) <= content_bytes_max)
+            fit = (
+                item
+                for item in queue.values()
+                if self._large.get(item.delivery, 0) <= content_bytes_max
+                and (item.clear or not clear)
+            )
             found += islice(fit, RECORDS_MAX - len(found))
             if found and urgent:
                 break

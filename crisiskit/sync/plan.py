@@ -17,13 +17,18 @@ PART_PLACE_BYTES = 2
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """One record alone on one link: frame bytes, credits, money, seconds to the far end."""
+    """One record alone on one link: frame bytes, credits, money, seconds to the far end.
+
+    ``clear``: all could read it on this link; ``barred``: so it will not be taken there.
+    """
 
     link: str
     frame_bytes: int
     credits: int
     micros: int
     seconds: float
+    clear: bool = False
+    barred: bool = False
 
 
 def record_bytes(record: Record, kit_number: int) -> int:
@@ -33,8 +38,13 @@ def record_bytes(record: Record, kit_number: int) -> int:
     return len(encode_header(header)) + len(content) + TAG_BYTES
 
 
-def estimate(record: Record, kit_number: int, links: Mapping[str, Traits]) -> list[Estimate]:
-    """What a record would cost alone on each link, cheapest first."""
+def estimate(
+    record: Record, kit_number: int, links: Mapping[str, Traits], clear: bool = False
+) -> list[Estimate]:
+    """What a record would cost alone on each link, cheapest first; ``clear``: all may read it.
+
+    Links that are not for it come last.
+    """
     size = record_bytes(record, kit_number)
     header = Header(FrameKind.SEALED, kit_number, Direction.UP, record.precedence, 0)
     head = len(encode_header(header))
@@ -47,6 +57,14 @@ def estimate(record: Record, kit_number: int, links: Mapping[str, Traits]) -> li
         each = traits.price(-(-(size + extra) // frames))
         seconds = traits.latency_s * frames + (size + extra) / traits.rate_bytes_s
         found.append(
-            Estimate(name, size + extra, each.credits * frames, each.micros * frames, seconds)
+            Estimate(
+                name,
+                size + extra,
+                each.credits * frames,
+                each.micros * frames,
+                seconds,
+                not traits.may_encrypt,
+                not traits.may_encrypt and not clear,
+            )
         )
-    return sorted(found, key=lambda one: (one.micros, one.credits, one.seconds))
+    return sorted(found, key=lambda one: (one.barred, one.micros, one.credits, one.seconds))

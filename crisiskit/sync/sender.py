@@ -159,9 +159,9 @@ class Sender:
         It is signed where that costs nothing, and where it must be (``signing``).
         """
         life, changes = self._living()
-        header = self._header(life, batch[0].record.precedence)
-        clear = len(encode_header(header)) + TAG_BYTES
-        spare = clear + (0 if life.confirmed else 2 + SALT_BYTES)
+        header = self._header(life, batch[0].record.precedence, lane)
+        spare = len(encode_header(header)) + TAG_BYTES
+        spare += 0 if life.confirmed else 2 + SALT_BYTES
         room = min(lane.traits.mtu_bytes, ENVELOPE_BYTES_MAX) - spare
         base = life.base_minute if life.based else None
         records = [item.record for item in batch]
@@ -189,11 +189,11 @@ class Sender:
         return [*changes, sealed], one
 
     def seal_own(
-        self, record: Record, ack: AckBlock | None, sign: bool, now_s: float
+        self, record: Record, lane: Lane, ack: AckBlock | None, sign: bool, now_s: float
     ) -> tuple[list[Change], Outgoing]:
         """An envelope with one record of the station's own: a query or a checkpoint."""
         life, changes = self._living()
-        header = self._header(life, record.precedence)
+        header = self._header(life, record.precedence, lane)
         base = life.base_minute if life.based else None
         content, _ = fill([record], CONTENT_BYTES_MAX, base, ack)
         if life.base_minute is None:
@@ -203,10 +203,9 @@ class Sender:
         sealed, one = self._envelope(life, header, content, digests, sign, now_s)
         return [*changes, replace(sealed, own=record)], one
 
-    def _header(self, life: _Life, precedence: Precedence) -> Header:
-        return Header(
-            FrameKind.SEALED, self._kit_number, self._direction, precedence, life.next_seq
-        )
+    def _header(self, life: _Life, precedence: Precedence, lane: Lane) -> Header:
+        kind = FrameKind.SEALED if lane.traits.may_encrypt else FrameKind.CLEAR
+        return Header(kind, self._kit_number, self._direction, precedence, life.next_seq)
 
     def _envelope(
         self,
@@ -271,16 +270,16 @@ class Sender:
         return Record(RecordKind.CHECKPOINT, Precedence.ROUTINE, now.minute, data=data)
 
     def seal_receipt(
-        self, receipt: Receipt, introduce: bool
+        self, receipt: Receipt, clear: bool, introduce: bool
     ) -> tuple[list[Change], bytes, Carries]:
-        """A receipt as a frame, under a counter of its own.
+        """A receipt as a frame, under a counter of its own; encrypted or ``clear``.
 
         ``introduce``: name the life, for a far end that seems not to understand our receipts.
         """
         life, changes = self._living()
         short = life.confirmed and not introduce
         header = Header(
-            FrameKind.RECEIPT,
+            FrameKind.RECEIPT_CLEAR if clear else FrameKind.RECEIPT,
             self._kit_number,
             self._direction,
             Precedence.ROUTINE,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from crisiskit.codec.acks import decode_receipt
 from crisiskit.codec.checkpoint import decode_query
-from crisiskit.codec.header import FrameKind, Header
+from crisiskit.codec.header import Header
 from crisiskit.codec.readings import decode_references
 from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import Entropy
@@ -27,6 +27,7 @@ from crisiskit.sync.archive import Archive
 from crisiskit.sync.events import FrameReceived
 from crisiskit.sync.heard import Opened
 from crisiskit.sync.hearer import Hearer
+from crisiskit.sync.lanes import Lane
 from crisiskit.sync.sender import Sender
 from transports.link import Traits
 
@@ -34,6 +35,7 @@ CLOCK_DOUBT_S = 600
 HELLO_AGAIN_S = 60.0
 HELLOS_MOST = 5
 CONTACT_S = 10.0
+CLOSED_PATIENCE_S = 60.0
 NEVER = float("inf")
 
 
@@ -69,6 +71,7 @@ class Station:
         self.telling: dict[tuple[str, str], tuple[Life, ...]] = {}
         self.hellos: dict[str, Hello] = {}
         self.warned: set[object] = set()
+        self.closed_due_s: float | None = None
         self._clock_told = False
 
     def lane_lost(self, link: str, peer: str, now_s: float) -> None:
@@ -116,15 +119,33 @@ class Station:
         self.warned.add(key)
         return [Raised(self.pairing, notice)]
 
+    def closed_waits(self, lanes: Sequence[Lane], now_s: float) -> bool:
+        """Whether something that must be encrypted has waited a while for a lane that may."""
+        outbox = self.sender.outbox
+        closed = any(outbox.head(urgent, clear=False) is not None for urgent in (True, False))
+        if not closed or not lanes or any(lane.traits.may_encrypt for lane in lanes):
+            self.closed_due_s = None
+            return False
+        if self.closed_due_s is None:
+            self.closed_due_s = now_s + CLOSED_PATIENCE_S
+        return self.closed_due_s <= now_s
+
+    def refuse_clear(self, header: Header, frame: bytes) -> list[Change]:
+        """A frame that all can read, where that is not allowed: told once, if it is authentic."""
+        if header.kind.is_part or "clear" in self.warned:
+            return []
+        authentic = self.hearer.open(header, frame) is not None
+        return self.warn("clear", Notice("clear_refused")) if authentic else []
+
     def take_in(
         self, header: Header, event: FrameReceived, traits: Traits, now: Now
     ) -> Opened | None:
         """A frame with the address of this station; None if it is not authentic."""
         frame = event.frame
         parts: list[Change] = []
-        if header.kind is FrameKind.RECEIPT:
+        if header.kind.is_receipt:
             return self._receipt(header, frame, now)
-        if header.kind is FrameKind.PART:
+        if header.kind.is_part:
             parted = self.hearer.part(header, frame, traits, now.mono_s)
             if parted is None:
                 return None

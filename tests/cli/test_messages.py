@@ -36,6 +36,7 @@ KEYS = [
     "credits",
     "signed",
     "exercise",
+    "clear",
 ]
 
 

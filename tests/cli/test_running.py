@@ -155,6 +155,7 @@ def test_links_are_listed_before_they_ever_ran(call: Call, kit: Path) -> None:
         "credit_price": 0,
         "byte_price": 0.000005,
         "currency": "EUR",
+        "clear": False,
     }
     status, out, err = call("links", "--home", kit)
     assert (status, "lan" in out, "No agent" in err) == (0, True, True)
@@ -163,7 +164,7 @@ def test_links_are_listed_before_they_ever_ran(call: Call, kit: Path) -> None:
 def test_links_show_what_the_agent_last_said(call: Call, kit: Path) -> None:
     set_up(kit, "tcp", 7411)
     with sqlite3.connect(kit / "store.db") as db:
-        db.execute("INSERT INTO link_state VALUES ('lan', 'tcp', 'down', 3, 'no_service', 0, 2)")
+        db.execute("INSERT INTO link_state VALUES ('lan', 'tcp', 'down', 3, 'no_service', 0, 2, 0)")
     with AgentLock(kit):
         status, out, err = call("links", "--home", kit)
     assert (status, err) == (0, "")
