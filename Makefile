@@ -17,10 +17,10 @@ PEERS = rns==1.5.7 lxmf==1.2.1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo env env-dev test fuzz check lint types imports bench bench-peers pictures messages
-.PHONY: power-cut kill simulate lock wheels deb deb-test clean
+.PHONY: power-cut kill simulate textmodel textmodel-fast lock wheels deb deb-test clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 env:
 	@$(PYTHON) packaging/setup_env.py
@@ -83,6 +83,12 @@ messages: env-dev ## collect the texts to translate, renew and compile the catal
 			$(LOCALE)/crisiskit.pot -o $$catalog -l $${locale%%/*} || exit 1; \
 	done
 	@$(BIN)/pybabel compile --statistics -D crisiskit -d $(LOCALE)
+
+textmodel: env-dev ## build the table of the text model from SHARED/data again
+	@$(BIN)/python packaging/textmodel/build_table.py "$(SHARED)/data" $(ARGS)
+
+textmodel-fast: env-dev ## compile the text model with mypyc and gcc: same bytes, less time
+	@$(BIN)/python packaging/textmodel/compile.py $(ARGS)
 
 lock: ## renew requirements/*.txt to the newest allowed versions
 	@PYTHON=$(PYTHON) packaging/lock.sh

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+from itertools import islice
 from pathlib import Path
 
 import zstandard
@@ -40,3 +41,11 @@ def messages(
     texts = sorted({row[column] for row in rows if genre in (None, row["genre"])})
     fit = [text for text in texts if BYTES_MIN <= len(text.encode()) <= BYTES_MAX]
     return random.Random(seed).sample(fit, count)
+
+
+def first_messages(shared: Path, count: int) -> list[str]:
+    """The first English texts of 20 to 500 bytes: what the runner of the shared folder sends."""
+    with needed(shared, FILE).open("rb") as file:
+        raw = zstandard.ZstdDecompressor().stream_reader(file).read(UNPACKED_MAX)
+    texts = (row["message"] for row in csv.DictReader(io.StringIO(raw.decode(), newline="")))
+    return list(islice((x for x in texts if BYTES_MIN <= len(x.encode()) <= BYTES_MAX), count))

@@ -6,13 +6,14 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import modelling
 from corpus import messages
 from report import Options, Report, median
 
 from crisiskit.codec.acks import AckBlock, Receipt, ack_block, encode_block, encode_receipt
 from crisiskit.codec.content import Content, decode_content, encode_content, fill
 from crisiskit.codec.header import FrameKind, Header, encode_header
-from crisiskit.codec.shortest import encode_text
+from crisiskit.codec.shortest import encode_texts
 from crisiskit.compose import compose_form
 from crisiskit.crypto.keys import EpochKeys, root_key
 from crisiskit.crypto.seal import TAG_BYTES, open_frame, seal
@@ -75,6 +76,7 @@ def run(options: Options, report: Report) -> None:
     _forms(report)
     for column, genre in SAMPLES:
         _texts(column, genre, messages(options.shared, column, COUNT, genre), report)
+    modelling.measure(options, report)
     report.note("original, all genres: the same texts, only help numbers have originals")
 
 
@@ -95,8 +97,8 @@ def packed(texts: Sequence[str], free_bytes: int = 0) -> list[Packed]:
         content, count = fill(records, room, MINUTE, None)
         taken, records = records[:count], records[count:]
         frame = _sealed(content)
-        joined = b"\0".join(record.text.encode() for record in taken)
-        frames.append(Packed(len(frame), len(encode_text(joined)[1]), count))
+        coded = encode_texts([record.text for record in taken])[1]
+        frames.append(Packed(len(frame), len(coded), count))
     return frames
 
 
@@ -134,7 +136,7 @@ def _alone(record: Record, *, confirmed: bool = True, based: bool = True) -> int
 
 
 def _envelopes(texts: Sequence[str], report: Report) -> None:
-    coded = [len(encode_text(text.encode())[1]) for text in texts]
+    coded = [len(encode_texts([text])[1]) for text in texts]
     records = [text_record(text) for text in texts]
 
     def overhead(confirmed: bool, based: bool) -> int:

@@ -4,7 +4,7 @@
     minute              of the first record: 4 bytes if w, else the low 2
     ack block           if A
     record heads        each says whether another follows
-    text stream         the texts in order, joined by 00, coded as one
+    text stream         the texts in order, coded as one
     signature           64 bytes at the end, if S
 
 An envelope carries at least one record; an ack alone travels as a RECEIPT. Reading goes in two
@@ -23,9 +23,10 @@ from crisiskit.codec.shortest import (
     ALL_CODECS,
     TEXT_BYTES_MAX,
     Codec,
-    DeflateMeter,
-    decode_text,
-    encode_text,
+    TextsMeter,
+    decode_texts,
+    encode_texts,
+    join_texts,
 )
 from crisiskit.codec.wire import Reader, unzigzag, varint, zigzag
 from crisiskit.model import ClockQuality, Precedence, Record, RecordKind
@@ -62,7 +63,7 @@ class Coded:
     heads: tuple[Record, ...]
     ack: AckBlock | None
     clock: ClockQuality
-    codec: int
+    codec: Codec
     coded: bytes
     signature: bytes = b""
 
@@ -74,7 +75,7 @@ class Coded:
     def decode(self) -> Content | Rejected:
         """The whole content, or why its texts cannot be read."""
         try:
-            texts = _read_texts(decode_text(self.codec, self.coded), len(self.heads))
+            texts = decode_texts(self.codec, self.coded, len(self.heads))
         except MalformedError as bad:
             return Rejected(bad.code)
         both = zip(self.heads, texts, strict=True)
@@ -92,22 +93,10 @@ def encode_content(
     records = content.records
     if not 0 < len(records) <= RECORDS_MAX:
         raise ValueError("an envelope carries 1 to 255 records")
-    text = b"\0".join(_text(record) for record in records).rstrip(b"\0")
-    if len(text) > TEXT_BYTES_MAX:
+    texts = [record.text for record in records]
+    if len(join_texts(texts)) > TEXT_BYTES_MAX:
         raise ValueError("too much text for one envelope")
-    codec, coded = encode_text(text, codecs)
-    minute = _encode_minute(records[0].minute, base_minute)
-    wide = len(minute) > 2
-    ack = encode_block(content.ack) if content.ack else b""
-    first = _ACKED * bool(ack) | content.clock << 4 | codec << 1 | _WIDE * wide
-    heads = bytearray()
-    for place, record in enumerate(records):
-        before = records[place - 1] if place else None
-        heads += _encode_head(record, before, more=place + 1 < len(records))
-    out = bytes([first]) + minute + ack + heads + coded
-    if len(out) > CONTENT_BYTES_MAX:
-        raise ValueError("too large for one envelope")
-    return out
+    return _assemble(content, base_minute, *encode_texts(texts, codecs))
 
 
 def decode_content(data: bytes, base_minute: int | None) -> Content | Rejected:
@@ -124,13 +113,6 @@ def open_content(data: bytes, base_minute: int | None) -> Coded | Rejected:
         return Rejected(bad.code)
 
 
-def with_signature(content: bytes, signature: bytes) -> bytes:
-    """An encoded content with a signature of 64 bytes at its end."""
-    if len(signature) != SIGNATURE_BYTES or len(content) + SIGNATURE_BYTES > CONTENT_BYTES_MAX:
-        raise ValueError("no room for a signature, or none of 64 bytes")
-    return bytes([content[0] | _SIGNED]) + content[1:] + signature
-
-
 def wide_minute(data: bytes) -> int | None:
     """The minute that a content says in full, even where the rest cannot be decoded."""
     if len(data) < 5 or not data[0] & _WIDE:
@@ -139,7 +121,11 @@ def wide_minute(data: bytes) -> int | None:
 
 
 def fill(
-    records: Sequence[Record], room_bytes: int, base_minute: int | None, ack: AckBlock | None
+    records: Sequence[Record],
+    room_bytes: int,
+    base_minute: int | None,
+    ack: AckBlock | None,
+    codecs: Collection[Codec] = ALL_CODECS,
 ) -> tuple[bytes, int]:
     """As many leading records as fit into ``room_bytes`` of content, and how many they are.
 
@@ -149,20 +135,20 @@ def fill(
         raise ValueError("nothing to fill with")
     heads = 1 + len(_encode_minute(records[0].minute, base_minute))
     heads += len(encode_block(ack)) if ack else 0
-    count, raw, meter = 0, 0, DeflateMeter()
-    before: Record | None = None
     room_bytes = min(room_bytes, CONTENT_BYTES_MAX)
+    meter = TextsMeter(codecs)
+    taken: list[Record] = []
     for record in records[:RECORDS_MAX]:
-        piece = (b"\0" if count else b"") + _text(record)
-        heads += len(_encode_head(record, before, more=False))
-        raw += len(piece)
-        coded, meter = meter.try_more(piece)
-        if count and (heads + min(raw, coded) > room_bytes or raw > TEXT_BYTES_MAX):
+        heads += len(_encode_head(record, taken[-1] if taken else None, more=False))
+        if not meter.add(record.text, room_bytes - heads):
             break
-        count, before = count + 1, record
-    taken = tuple(records[:count])
+        taken.append(record)
+    if not taken:
+        content = Content((records[0],), ack, records[0].clock)
+        return encode_content(content, base_minute, codecs), 1
     clock = min(record.clock for record in taken)
-    return encode_content(Content(taken, ack, clock), base_minute), count
+    content = Content(tuple(taken), ack, clock)
+    return _assemble(content, base_minute, *meter.shortest()), len(taken)
 
 
 def resolve_minute(low: int, base_minute: int) -> int:
@@ -171,6 +157,30 @@ def resolve_minute(low: int, base_minute: int) -> int:
     if near < 0:
         return near + _NARROW
     return near - _NARROW if near > MINUTE_MAX else near
+
+
+def _assemble(content: Content, base_minute: int | None, codec: Codec, coded: bytes) -> bytes:
+    """The bytes to seal, the texts being coded."""
+    records = content.records
+    minute = _encode_minute(records[0].minute, base_minute)
+    wide = len(minute) > 2
+    ack = encode_block(content.ack) if content.ack else b""
+    first = _ACKED * bool(ack) | content.clock << 4 | codec << 1 | _WIDE * wide
+    heads = bytearray()
+    for place, record in enumerate(records):
+        before = records[place - 1] if place else None
+        heads += _encode_head(record, before, more=place + 1 < len(records))
+    out = bytes([first]) + minute + ack + heads + coded
+    if len(out) > CONTENT_BYTES_MAX:
+        raise ValueError("too large for one envelope")
+    return out
+
+
+def with_signature(content: bytes, signature: bytes) -> bytes:
+    """An encoded content with a signature of 64 bytes at its end."""
+    if len(signature) != SIGNATURE_BYTES or len(content) + SIGNATURE_BYTES > CONTENT_BYTES_MAX:
+        raise ValueError("no room for a signature, or none of 64 bytes")
+    return bytes([content[0] | _SIGNED]) + content[1:] + signature
 
 
 def _encode_minute(minute: int, base_minute: int | None) -> bytes:
@@ -203,12 +213,6 @@ def _encode_head(record: Record, before: Record | None, more: bool) -> bytes:
     return bytes(out)
 
 
-def _text(record: Record) -> bytes:
-    if "\0" in record.text:
-        raise ValueError("a text holds no NUL")
-    return record.text.encode()
-
-
 def _read_content(data: bytes, base_minute: int | None) -> Coded:
     if len(data) > CONTENT_BYTES_MAX:
         raise MalformedError(Reject.LENGTH)
@@ -227,7 +231,10 @@ def _read_content(data: bytes, base_minute: int | None) -> Coded:
     ack = _read_ack(reader) if first & _ACKED else None
     clock = ClockQuality(first >> 4 & 3)
     heads = _read_heads(reader, minute, clock)
-    return Coded(tuple(heads), ack, clock, first >> 1 & 7, reader.rest(), signature)
+    codec = first >> 1 & 7
+    if codec not in ALL_CODECS:
+        raise MalformedError(Reject.CODEC)
+    return Coded(tuple(heads), ack, clock, Codec(codec), reader.rest(), signature)
 
 
 def _read_ack(reader: Reader) -> AckBlock:
@@ -258,14 +265,3 @@ def _read_heads(reader: Reader, minute: int, clock: ClockQuality) -> list[Record
         heads.append(Record(kind, precedence, minute, "", data, twin, answers, clock))
         more = bool(first & _MORE)
     return heads
-
-
-def _read_texts(text: bytes, count: int) -> list[str]:
-    """One text per record; those that are empty at the end were left out."""
-    try:
-        texts = text.decode().split("\0")
-    except UnicodeDecodeError:
-        raise MalformedError(Reject.TEXT) from None
-    if len(texts) > count or text.endswith(b"\0"):
-        raise MalformedError(Reject.TEXT)
-    return texts + [""] * (count - len(texts))

@@ -1,14 +1,14 @@
 """The words of an envelope as one coded stream: every codec is tried, the shortest is kept.
 
-0 raw, 1 deflate with dictionary 1, 4 zstd with dictionary 1. Codec numbers and the bytes of a
-dictionary are part of the wire format: a new dictionary gets a new codec number.
+0 raw, 1 deflate with dictionary 1, 2 the text model, 4 zstd with dictionary 1. Codec numbers and
+the bytes of a dictionary or table are part of the wire format: a new one gets a new codec number.
 """
 
 from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import IntEnum
 from functools import cache
 from importlib.resources import files
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
+from crisiskit.codec import textmodel
 from crisiskit.codec.reject import MalformedError, Reject
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Codec(IntEnum):
 
     RAW = 0
     DEFLATE = 1
+    TEXT = 2
     ZSTD = 4
 
 
@@ -61,8 +63,85 @@ class DeflateMeter:
         return written + len(tail), DeflateMeter(state, written)
 
 
+class TextsMeter:
+    """Texts that grow in number, coded as they come by the codecs that may be the shortest."""
+
+    def __init__(self, codecs: Collection[Codec] = ALL_CODECS) -> None:
+        self._codecs = codecs
+        self._texts: list[str] = []
+        self._joined_bytes = 0
+        self._others_bytes = 0
+        self._deflate = DeflateMeter()
+        modelled = Codec.TEXT in codecs and textmodel.is_installed()
+        self._model = textmodel.Meter() if modelled else None
+        self._coded = b""
+
+    def add(self, text: str, room_bytes: int) -> bool:
+        """Add ``text`` if all of them then fit into ``room_bytes``; if not, it is at its end.
+
+        What the text model codes shortest also ends where a text is too much for the model.
+        Raises ValueError for a NUL in the text.
+        """
+        piece = b"\0" * bool(self._texts) + join_texts([text])
+        joined = self._joined_bytes + len(piece)
+        deflated, deflate = self._deflate.try_more(piece)
+        others = min(joined, deflated) if Codec.DEFLATE in self._codecs else joined
+        coded = self._model.try_more(text, room_bytes) if self._model else None
+        best = others if coded is None else min(others, len(coded))
+        leads = bool(self._model and self._texts) and len(self._coded) < self._others_bytes
+        if best > room_bytes or joined > TEXT_BYTES_MAX or (leads and coded is None):
+            return False
+        self._texts.append(text)
+        self._joined_bytes, self._others_bytes, self._deflate = joined, others, deflate
+        if coded is None:
+            self._model = None
+        else:
+            self._coded = coded
+        return True
+
+    def shortest(self) -> tuple[Codec, bytes]:
+        """The texts that were added, by the codec that makes them shortest."""
+        best = encode_text(join_texts(self._texts), self._codecs)
+        if self._model and len(self._coded) < len(best[1]):
+            return Codec.TEXT, self._coded
+        return best
+
+
+def encode_texts(
+    texts: Sequence[str], codecs: Collection[Codec] = ALL_CODECS
+) -> tuple[Codec, bytes]:
+    """``texts`` by the codec that makes them shortest; raw is always allowed.
+
+    Raises ValueError for a NUL in a text.
+    """
+    joined = join_texts(texts)
+    best = encode_text(joined, codecs)
+    if Codec.TEXT in codecs and joined and textmodel.is_installed():
+        coded = textmodel.encode(texts)
+        if coded is not None and len(coded) < len(best[1]):
+            return Codec.TEXT, coded
+    return best
+
+
+def decode_texts(codec: int, coded: bytes, count: int) -> list[str]:
+    """The way back: as many texts as were coded. Raises ``MalformedError``."""
+    if codec == Codec.TEXT:
+        return textmodel.decode(coded, count)
+    return _split_texts(decode_text(codec, coded), count)
+
+
+def join_texts(texts: Sequence[str]) -> bytes:
+    """The texts as all codecs but the text model see them; the empty ones at the end left out.
+
+    Raises ValueError for a NUL in a text.
+    """
+    if any("\0" in text for text in texts):
+        raise ValueError("a text holds no NUL")
+    return "\0".join(texts).encode().rstrip(b"\0")
+
+
 def encode_text(text: bytes, codecs: Collection[Codec] = ALL_CODECS) -> tuple[Codec, bytes]:
-    """``text`` by the codec that makes it shortest; raw is always allowed."""
+    """``text``, joined, by the codec that makes it shortest, the text model aside."""
     ways = [(Codec.RAW, text)]
     if Codec.DEFLATE in codecs and text:
         ways.append((Codec.DEFLATE, _deflate(text)))
@@ -72,7 +151,7 @@ def encode_text(text: bytes, codecs: Collection[Codec] = ALL_CODECS) -> tuple[Co
 
 
 def decode_text(codec: int, coded: bytes) -> bytes:
-    """The way back; never more than TEXT_BYTES_MAX bytes. Raises ``MalformedError``."""
+    """The way back, joined; never more than TEXT_BYTES_MAX bytes. Raises ``MalformedError``."""
     if codec == Codec.RAW:
         return coded
     if codec == Codec.DEFLATE:
@@ -80,6 +159,17 @@ def decode_text(codec: int, coded: bytes) -> bytes:
     if codec == Codec.ZSTD:
         return _unzstd(coded)
     raise MalformedError(Reject.CODEC)
+
+
+def _split_texts(text: bytes, count: int) -> list[str]:
+    """One text per record; those that are empty at the end were left out."""
+    try:
+        texts = text.decode().split("\0")
+    except UnicodeDecodeError:
+        raise MalformedError(Reject.TEXT) from None
+    if len(texts) > count or text.endswith(b"\0"):
+        raise MalformedError(Reject.TEXT)
+    return texts + [""] * (count - len(texts))
 
 
 @cache

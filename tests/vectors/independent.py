@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,22 @@ CODEC = Path(__file__).resolve().parents[2] / "crisiskit" / "codec"
 DICTIONARY = (CODEC / "dictionary-1.bin").read_bytes()
 WITH_DATA = (1, 3, 4, 5)
 KINDS = (0, 1, 2, 3, 4, 5)
-CODECS = (0, 1, 4)
+FRAME_KINDS = (0, 1, 2, 3, 4, 7)
+CODECS = (0, 1, 2, 4)
+
+
+def _text_model() -> Any:
+    """The reader of codec 2, from its own page."""
+    spec = spec_from_file_location(
+        "independent_text", Path(__file__).with_name("independent_text.py")
+    )
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+TEXT_MODEL = _text_model()
 
 
 class RefusedError(Exception):
@@ -73,7 +89,7 @@ def read_header(frame: bytes) -> tuple[dict[str, Any], bytes, bytes]:
     data = Bytes(frame)
     b0 = data.uint(1)
     need(b0 >> 6 == 0, "version")
-    need(b0 >> 3 & 7 in (0, 2, 4), "kind")
+    need(b0 >> 3 & 7 in FRAME_KINDS, "kind")
     before = data.left
     station = data.varint()
     station_bytes = before[: len(before) - len(data.left)]
@@ -155,6 +171,9 @@ def read_heads(data: Bytes, minute: int) -> list[dict[str, Any]]:
 def read_texts(codec: int, coded: bytes, count: int) -> list[str]:
     """One text for each record; those missing at the end are empty."""
     need(codec in CODECS, "codec")
+    if codec == 2:
+        texts: list[str] = TEXT_MODEL.Stream(coded).texts(count)
+        return texts
     try:
         plain = coded if codec == 0 else inflate(coded) if codec == 1 else unzstd(coded)
         texts = plain.decode().split("\0")

@@ -154,7 +154,7 @@ def test_contents(vector: Vector) -> None:
     content, base = content_of(vector), vector["base_minute"]
     assert decode_content(raw(vector["bytes"]), base) == content
     if vector["exact"]:
-        plain = encode_content(content, base, {Codec.RAW})
+        plain = encode_content(content, base, {Codec(vector["codec"])})
         signed = with_signature(plain, content.signature) if content.signature else plain
         assert signed == raw(vector["bytes"])
 
