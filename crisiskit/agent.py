@@ -27,6 +27,7 @@ from crisiskit.lock import AgentLock
 from crisiskit.settings import load
 from crisiskit.step import Decoding, Now, Step, Transmit
 from crisiskit.store.commit import WithdrawnError
+from crisiskit.store.orders import TRUST_FACT, WIPE_FACT
 from crisiskit.store.store import Store
 from crisiskit.sync.engine import Engine
 from crisiskit.sync.events import (
@@ -42,6 +43,8 @@ from crisiskit.sync.events import (
     PeerLost,
     Tick,
 )
+from crisiskit.trusted import WipeOrdered
+from crisiskit.wiping import wipe
 from transports.link import LinkError, LinkState, Phase
 
 __all__ = ["Agent", "AgentLock", "run"]
@@ -56,6 +59,7 @@ REOPEN_MAX_S = 300.0
 STORE_RETRY_S = 5.0
 SETTLE_S = 90.0
 WITHDRAWN_MOST = 5
+WIPE_GRACE_S = 20.0
 _UP = (Phase.READY, Phase.BUSY)
 
 
@@ -67,16 +71,21 @@ async def run(home: Path, until_idle: bool = False, stop: asyncio.Event | None =
     """
     store = Store(Places.of(home).store, wall_ms)
     try:
-        floor = Floor(Places.of(home).floor)
-        if store.meta("restored") or store.newest_epoch() < floor.epoch:
-            log.warning("store_restored floor=%d", floor.epoch)
-            store.resume_restored(floor.epoch, os.urandom)
-        sign = own_signature(home)
-        clear = load(home, links=False).clear.allowed
-        agent = Agent(store, configured_links(home), wall_ms, os.urandom, sign, floor, clear)
-        await agent.run(until_idle, stop or asyncio.Event())
+        if store.meta(WIPE_FACT) is None:
+            floor = Floor(Places.of(home).floor)
+            if store.meta("restored") or store.newest_epoch() < floor.epoch:
+                log.warning("store_restored floor=%d", floor.epoch)
+                store.resume_restored(floor.epoch, os.urandom)
+            sign = own_signature(home)
+            clear = load(home, links=False).clear.allowed
+            agent = Agent(store, configured_links(home), wall_ms, os.urandom, sign, floor, clear)
+            await agent.run(until_idle, stop or asyncio.Event())
+        wiped = store.meta(WIPE_FACT) is not None
     finally:
         store.close()
+    if wiped:
+        log.warning("wiped_by_order")
+        wipe(home)
 
 
 @dataclass(slots=True)
@@ -119,6 +128,8 @@ class Agent:
         self._clear = clear
         self._life = 0
         self._known: set[int] = set()
+        self._trust: bytes | None = None
+        self._stop = asyncio.Event()
         self._up: set[str] = set()
         self._settled: set[str] = set()
         self._shown = {link.name: _Shown(LinkState(Phase.OPENING)) for link in links}
@@ -132,6 +143,7 @@ class Agent:
 
     async def run(self, until_idle: bool, stop: asyncio.Event) -> None:
         """Serve all links until stopped or idle."""
+        self._stop = stop
         self._store.forget_links([link.name for link in self._links])
         self._store.prune()
         self._start_engine()
@@ -160,6 +172,7 @@ class Agent:
         snapshot = self._store.snapshot()
         paths = self._engine.paths() if self._engine else {}
         self._known = {item.delivery for item in snapshot.queue}
+        self._trust = self._store.meta(TRUST_FACT)
         self._engine = engine = Engine(
             snapshot, self._entropy, self._sign, self._store, self._clear
         )
@@ -208,6 +221,8 @@ class Agent:
             self._store.apply(step.changes)
             if self._floor is not None:
                 self._floor.note(step.changes)
+        if any(isinstance(change, WipeOrdered) for change in step.changes):
+            asyncio.get_running_loop().call_later(WIPE_GRACE_S, self._stop.set)
         if step.restart:
             self._start_again(Tick())
             return
@@ -365,7 +380,10 @@ class Agent:
         version = self._store.data_version()
         if version == self._data_version:
             return
-        if self._engine is not None and self._store.pairings() != self._engine.pairings:
+        changed = self._store.meta(TRUST_FACT) != self._trust
+        if self._engine is not None and (
+            changed or self._store.pairings() != self._engine.pairings
+        ):
             log.info("stations_changed")
             self._start_again(Tick())
         kept = set(self._store.kept())

@@ -47,18 +47,25 @@ from crisiskit.installation import (
 )
 from crisiskit.model import CENTER, EVERY_KIT, Direction
 from crisiskit.starter import starter_settings
+from crisiskit.store.issue import bring_up_to_date
 from crisiskit.store.store import Admitted, NewPairing, Store
 
 KIT_NUMBER_MAX = 0xFDFF
 _FOLDER_MODE = 0o700
 
 
-def create_center(home: Path, name: str, exercise: bool) -> Installation:
-    """A new network: keys, center file, settings, store. Raises CrisiskitError ``home_taken``."""
+def create_center(
+    home: Path, name: str, exercise: bool, roots: tuple[bytes, ...] = ()
+) -> Installation:
+    """A new network: keys, center file, settings, store. Raises CrisiskitError ``home_taken``.
+
+    ``roots`` are the fingerprints of its three root keys, none for one without ceremony.
+    """
     check_name(name)
     places = _prepare(home)
     _make_key(places, lambda: CenterIdentity.make(os.urandom).secret)
-    center_file = make_center_file(_center_identity(places), name, exercise)
+    identity = CenterIdentity(_key(places, CENTER_SECRET_BYTES), roots)
+    center_file = make_center_file(identity, name, exercise)
     network = read_center_file(center_file)
     _finish(places, CENTER, name, center_file, own_fp=center_fingerprint(network))
     return open_installation(home)
@@ -100,7 +107,7 @@ def asking(home: Path, request: bytes) -> tuple[str, str]:
     be trusted.
     """
     center = _of_role(home, CENTER)
-    asked = read_request(request, _center_identity(center.places))
+    asked = read_request(request, center_identity(center.places))
     return asked.name, comparison_code(request)
 
 
@@ -112,12 +119,13 @@ def enrol(home: Path, request: bytes) -> tuple[bytes, int, str]:
     under another request.
     """
     center = _of_role(home, CENTER)
-    identity = _center_identity(center.places)
+    identity = center_identity(center.places)
     asked = read_request(request, identity)
     network, secret = read_network(center.places), asked.pairing_secret
     pairing = _pairing(CENTER, 0, asked.name, asked.kit_public, secret, network)
     with writing(home) as store:
         number = store.admit_kit(pairing, asked.digest, lambda kits: _number_for(asked, kits))
+        bring_up_to_date(store, number)
     return make_reply(identity, number, asked), number, comparison_code(request)
 
 
@@ -151,13 +159,18 @@ def own_signature(home: Path) -> Sign:
     """Signs with this station's key. Raises CrisiskitError for keys that cannot be read."""
     station = open_installation(home)
     if station.role == CENTER:
-        return _center_identity(station.places).sign
+        return center_identity(station.places).sign
     return _kit_identity(station.places).sign
 
 
 def read_network(places: Places) -> CenterFile:
     """The network this home folder belongs to."""
     return read_center_file(read_small(places.network, FILE_BYTES_MAX))
+
+
+def center_identity(places: Places) -> CenterIdentity:
+    """The keys of this center."""
+    return CenterIdentity(_key(places, CENTER_SECRET_BYTES), read_network(places).roots)
 
 
 def center_fingerprint(network: CenterFile) -> bytes:
@@ -205,6 +218,7 @@ def _finish(places: Places, role: str, name: str, center_file: bytes, **facts: b
             name=name.encode(),
             network=network.name.encode(),
             network_id=network.network_id,
+            authorities=network.authority_public,
             exercise=b"1" if network.exercise else b"0",
             **facts,
         )
@@ -229,10 +243,6 @@ def _of_role(home: Path, role: str) -> Installation:
     if installation.role != role:
         raise CrisiskitError("not_a_center" if role == CENTER else "not_a_kit", path=home)
     return installation
-
-
-def _center_identity(places: Places) -> CenterIdentity:
-    return CenterIdentity(_key(places, CENTER_SECRET_BYTES))
 
 
 def _kit_identity(places: Places) -> KitIdentity:

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from crisiskit.errors import CrisiskitError
 from crisiskit.harmless import clean_line, in_line
+from crisiskit.mark import N_ as N_
 from crisiskit.model import Notice
+from crisiskit.trust_sentences import TRUST_ERRORS, TRUST_NOTICES
 
 LANGUAGES = ("en", "fr")
 DOMAIN = "crisiskit"
@@ -55,11 +57,6 @@ def _(message: str) -> str:
 def ngettext(one: str, many: str, count: int) -> str:
     """``one`` or ``many`` in the chosen language, as ``count`` asks for."""
     return _catalog(language()).ngettext(one, many, count)
-
-
-def N_(message: str) -> str:  # noqa: N802 - the name the extractor knows
-    """Mark a message for the catalog; it is translated where it is shown."""
-    return message
 
 
 def explain(error: CrisiskitError, lang: str | None = None) -> str:
@@ -344,6 +341,7 @@ ERRORS = {
     ),
     "demo_failed": N_("The demonstration broke off: {detail}. Run “crisiskit doctor”."),
     "system": N_("The system refused: {detail} ({path}). Correct that and try again."),
+    **TRUST_ERRORS,
 }
 
 # -- links: the word on the link bar, and the sentence behind it -----------------------------
@@ -438,4 +436,5 @@ NOTICES = {
         "{station} was revoked as lost, but still sends. What it sends is set aside and answered "
         "by nobody."
     ),
+    **TRUST_NOTICES,
 }

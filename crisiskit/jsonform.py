@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from crisiskit.model import Message, RecordKind
+from crisiskit.model import Message, Order, RecordKind
 
 if TYPE_CHECKING:
     from crisiskit.codec.forms import AnyField, Schema, Value
@@ -40,7 +40,7 @@ def message_json(message: Message) -> dict[str, object]:
         "bytes": message.frame_bytes,
         "credits": message.credits,
         "signed": message.signed,
-        "exercise": message.exercise,
+        "exercise": message.exercise or (message.order is not None and message.order.exercise),
         "clear": message.clear,
     }
 
@@ -52,6 +52,36 @@ def body_json(kind: RecordKind, data: bytes, text: str, written_at: int) -> dict
         "kind": _kind(kind, data, schema),
         "text": _words(kind, text),
         "fields": _fields(schema, data, text, written_at),
+    }
+
+
+def order_json(order: Order, now_ms: int) -> dict[str, object]:
+    """All that scripts may know of an order; ``verdict`` is that of ``now_ms``.
+
+    An order that was not given yet has the verdict ``draft``, one taken back in time
+    ``withdrawn``.
+    """
+    waits = "draft" if order.draft else "withdrawn" if order.withdrawn else ""
+    return {
+        "number": order.number,
+        "kind": order.kind,
+        "box": order.box,
+        "verdict": waits or order.verdict_at(now_ms).value,
+        "exercise": order.exercise,
+        "precedence": order.precedence.name.lower(),
+        "text": order.text,
+        "code": order.code,
+        "wants_answer": order.wants_answer,
+        "issued_at": iso(order.issued_at),
+        "expires_at": iso(order.expires_at),
+        "kits": list(order.kits),
+        "signers": list(order.signers),
+        "cancels": order.cancels or None,
+        "cancelled_by": order.cancelled_by or None,
+        "answered_at": iso(order.answered_at),
+        "answers": order.answers,
+        "asked": order.asked,
+        "id": order.id or None,
     }
 
 

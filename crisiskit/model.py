@@ -43,11 +43,12 @@ class RecordKind(IntEnum):
     READ = 3
     CHECKPOINT = 4
     QUERY = 5
+    ANSWER = 6
 
     @property
     def for_people(self) -> bool:
         """Whether people see it; the others are the stations' own talk."""
-        return self in (RecordKind.TEXT, RecordKind.FORM, RecordKind.ORDER)
+        return self not in (RecordKind.READ, RecordKind.CHECKPOINT, RecordKind.QUERY)
 
 
 class ClockQuality(IntEnum):
@@ -57,6 +58,35 @@ class ClockQuality(IntEnum):
     BY_HAND = 1
     SATELLITE = 2
     CENTER = 3
+
+
+class Verdict(StrEnum):
+    """What a signed object is worth here; ``EXPIRED`` also comes with time."""
+
+    VALID = "valid"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    OLD = "old"
+    NOT_ADDRESSED = "not_addressed"
+    REPEATED = "repeated"
+    WRONG_MODE = "wrong_mode"
+    NEEDS_SECOND = "needs_second"
+    NO_RIGHT = "no_right"
+    REVOKED_SIGNER = "revoked_signer"
+    UNKNOWN_SIGNER = "unknown_signer"
+    FORGED = "forged"
+    UNREADABLE = "unreadable"
+
+    @property
+    def authentic(self) -> bool:
+        """Whether who signed it may give such orders, here or elsewhere, now or before."""
+        return self in (
+            Verdict.VALID,
+            Verdict.EXPIRED,
+            Verdict.CANCELLED,
+            Verdict.OLD,
+            Verdict.NOT_ADDRESSED,
+        )
 
 
 class State(StrEnum):
@@ -103,7 +133,7 @@ class Record:
 
     ``minute`` counts minutes since 1970 UTC by the writer's clock. ``twin`` tells apart
     records of one author that are otherwise equal within one minute. ``data`` is the
-    binary head of forms and reading receipts, ``text`` the words, together the body.
+    binary head of everything but texts, ``text`` the words, together the body.
     """
 
     kind: RecordKind
@@ -150,6 +180,50 @@ class Message:
     answers: str = ""
     expires_at: int | None = None
     clear: bool = False
+    order: Order | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order or another signed object as its card shows it.
+
+    ``box`` is ``out`` where it was issued. ``kind`` is order, cancel, wipe ..., empty for
+    what could not be read. ``verdict`` is that of now; ``draft`` one waits for its second
+    signature, a ``withdrawn`` one never left. ``kits`` are numbers, none for all, ``signers``
+    names. ``answers`` counts kits whose code was right, ``asked`` all that got it. Instants
+    are milliseconds.
+    """
+
+    number: int
+    kind: str
+    box: str
+    verdict: Verdict
+    exercise: bool
+    text: str
+    code: str
+    wants_answer: bool
+    issued_at: int
+    expires_at: int | None
+    kits: tuple[int, ...]
+    signers: tuple[str, ...]
+    precedence: Precedence
+    cancels: int = 0
+    cancelled_by: int = 0
+    answered_at: int | None = None
+    answers: int = 0
+    asked: int = 0
+    draft: bool = False
+    withdrawn: bool = False
+    id: str = ""
+
+    def verdict_at(self, now_ms: int) -> Verdict:
+        """What it is worth at this moment: time and a cancel have the last word."""
+        if self.verdict not in (Verdict.VALID, Verdict.EXPIRED, Verdict.OLD):
+            return self.verdict
+        if self.cancelled_by:
+            return Verdict.CANCELLED
+        late = self.expires_at is not None and self.expires_at <= now_ms
+        return Verdict.EXPIRED if late and self.verdict is Verdict.VALID else self.verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from crisiskit.codec.forms import (
     split_words,
     unpack,
 )
+from crisiskit.codec.objects import decode_answer
 from crisiskit.forms import catalog
 from crisiskit.forms.coordinates import show_position
 from crisiskit.harmless import clean_text, in_line
@@ -67,6 +68,8 @@ def body_lines(
         return _form_lines(data, text, lang or language(), minute)
     if kind == RecordKind.READ:
         return [_("The message was opened.")]
+    if kind == RecordKind.ANSWER:
+        return [_answer_words(data, lang), *filter(None, clean_text(text).split("\n"))]
     return clean_text(text).split("\n")
 
 
@@ -78,6 +81,8 @@ def one_line(
     form = read_form(data, text) if kind == RecordKind.FORM else None
     if kind == RecordKind.READ:
         line = body_lines(kind, data, text, lang)[0]
+    elif kind == RecordKind.ANSWER:
+        line = f"{_answer_words(data, lang)} {text}"
     elif form is not None:
         schema, filled = form
         answers = [_brief(schema, name, value, lang) for name, value in filled.values.items()]
@@ -164,6 +169,14 @@ def _brief(schema: Schema, name: str, value: Value, lang: str) -> str:
     field = next(field for field in schema.fields if field.name == name)
     words = answer_text(field, value, lang)
     return words if isinstance(field, Text | Position) else f"{field.label.say(lang)} {words}"
+
+
+def _answer_words(data: bytes, lang: str | None) -> str:
+    _ = speak(lang)
+    answer = decode_answer(data)
+    if answer is None:
+        return _("An answer to an order that cannot be read.")
+    return _("Order {number} was read (code {code}).").format(number=answer[0], code=answer[1])
 
 
 def _form_number(data: bytes, lang: str) -> str:

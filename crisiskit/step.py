@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crisiskit.model import Direction, Notice, Precedence, Record, Reference
+from crisiskit.trusted import OrderState, TrustChange
 
 if TYPE_CHECKING:
     from crisiskit.codec.checkpoint import Checkpoint
@@ -354,6 +355,7 @@ Change = (
     | Contact
     | Expired
     | Raised
+    | TrustChange
 )
 
 
@@ -510,7 +512,8 @@ class PairingState:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state of an installation as last committed."""
+    """The state of an installation as last committed. Without ``orders`` none are judged."""
 
     pairings: tuple[PairingState, ...]
     queue: tuple[Queued, ...]
+    orders: OrderState | None = None

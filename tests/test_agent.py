@@ -17,6 +17,7 @@ from crisiskit.crypto.keys import root_key
 from crisiskit.errors import CrisiskitError, StoreError
 from crisiskit.links import ConfiguredLink
 from crisiskit.model import CENTER, Direction, Precedence, RecordKind
+from crisiskit.store import issue
 from crisiskit.store.store import Draft, NewPairing, Store
 from crisiskit.store.views import Views
 from transports.link import LinkError, LinkState, Phase, Receiver, Traits, Trouble
@@ -289,6 +290,25 @@ async def test_a_kit_enrolled_while_the_center_runs_is_heard_and_written_to(tmp_
             await until(lambda: held(late) == 1 and texts(late) == ["come"])
         center_too.close()
     assert texts(center) == ["we are here"]
+
+
+async def test_a_kit_revoked_while_the_center_runs_is_refused_from_then_on(tmp_path: Path) -> None:
+    kit, center = stores(tmp_path)
+    up, down = wires()
+    async with running(make(center, ("wire", down)), make(kit, ("wire", up))):
+        say(kit, "before")
+        await until(lambda: held(kit) == 1)
+        center_too = Store(center.path, center._wall)
+        issue.refuse(center_too, "kit-1", "stolen")
+        await asyncio.sleep(0.6)
+        kit_too = Store(kit.path, kit._wall)
+        say(kit_too, "after")
+        aside = "SELECT count(*) FROM quarantine WHERE pairing = 1"
+        await until(lambda: center_too._db.execute(aside).fetchone() >= (1,))
+        await asyncio.sleep(0.5)
+        assert held(kit) == 1 and texts(center) == ["before"]
+        center_too.close()
+        kit_too.close()
 
 
 async def test_cancels_at_the_worst_moment_never_end_the_agent(tmp_path: Path) -> None:

@@ -7,20 +7,20 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from crisiskit.center.ordering import Ordering
 from crisiskit.clock import wall_ms
 from crisiskit.harmless import in_line
-from crisiskit.i18n import _, ngettext, notice_text
-from crisiskit.model import EVERY_KIT, Kit, Notice, Precedence, RecordKind
-from crisiskit.render import precedence_word
-from crisiskit.screens.app import StationApp
-from crisiskit.screens.dialogs import Choose, Words, excerpt
+from crisiskit.i18n import _, notice_text
+from crisiskit.model import EVERY_KIT, Kit, Message, Notice, Order, Precedence, RecordKind
+from crisiskit.screens.dialogs import Choose, Words
 from crisiskit.screens.lines import BoardRows, KitRows, MessageRows, NoticeRows
+from crisiskit.screens.order import OrderRows
 from crisiskit.screens.rows import Rows
 from crisiskit.screens.view import when
 from crisiskit.store.store import Draft
 
 
-class DeskApp(StationApp):
+class DeskApp(Ordering):
     """A center writes to one kit or to all of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -29,7 +29,9 @@ class DeskApp(StationApp):
         Binding("k", "show('kits')", priority=True),
         Binding("a", "show('notices')", priority=True),
         Binding("n", "new", priority=True),
+        Binding("g", "show('orders')", priority=True),
         Binding("o", "order", priority=True),
+        Binding("e", "drill", priority=True),
     ]
 
     def first_rows(self) -> Rows:
@@ -38,19 +40,20 @@ class DeskApp(StationApp):
 
     def keys(self) -> str:
         """See StationApp."""
-        return _("I in  S sent  K kits  A alerts  Enter open  R answer  N new  O order  ? help")
+        return _("I in  S sent  G orders  K kits  A alerts  R answer  N new  O order  ? help")
 
     def help_keys(self) -> Sequence[tuple[str, str]]:
         """See StationApp."""
         return (
             ("I", _("what came in: unopened by urgency and age, then the opened")),
             ("S", _("what was sent, with its state at each kit")),
+            ("G", _("the orders that were given: sign as the second, take back")),
             ("K", _("the kits, and when each was last heard")),
             ("A", _("alerts: what a human must look at")),
             (_("Enter"), _("open the chosen message; its author sees READ")),
             ("R", _("answer the chosen message")),
             ("N", _("write a message to a kit")),
-            ("O", _("give an order to a kit or to all; you confirm before it leaves")),
+            ("O  E", _("give an order, REAL or EXERCISE; you confirm before it leaves")),
             ("Q", _("quit; messages that are kept stay kept")),
         )
 
@@ -59,6 +62,7 @@ class DeskApp(StationApp):
         made: dict[str, Callable[[], Rows]] = {
             "in": lambda: BoardRows(self.views, wall_ms),
             "sent": lambda: MessageRows(self.views, wall_ms, "out", named=True),
+            "orders": lambda: OrderRows(self.views, wall_ms),
             "kits": lambda: KitRows(self.views, wall_ms),
             "notices": lambda: NoticeRows(self.views, wall_ms),
         }
@@ -69,6 +73,8 @@ class DeskApp(StationApp):
         """A message opens, an alert too; a kit is written to."""
         if isinstance(item, Kit):
             self.write_text(Draft(RecordKind.TEXT, Precedence.ROUTINE, to=item.name))
+        elif isinstance(item, Order):
+            self.open_order(item)
         elif isinstance(item, Notice):
             self.push_screen(Words(f"{when(item.at)}  {in_line(item.station)}", notice_text(item)))
         else:
@@ -83,10 +89,18 @@ class DeskApp(StationApp):
         )
 
     def action_order(self) -> None:
-        """Give an order."""
+        """Give an order: REAL, unless the whole network is an exercise."""
+        self._order(exercise=False)
+
+    def action_drill(self) -> None:
+        """Give an EXERCISE order."""
+        self._order(exercise=True)
+
+    def _order(self, exercise: bool) -> None:
+        self.order_exercise = exercise
         everybody = ((EVERY_KIT, _("ALL KITS")),)
         self._choose_kit(
-            _("Order to whom?"),
+            _("{mode} order to whom?").format(mode=self.mode_word()),
             everybody,
             lambda to: self.write_text(Draft(RecordKind.ORDER, Precedence.IMMEDIATE, to=to)),
         )
@@ -106,18 +120,19 @@ class DeskApp(StationApp):
         """The line that says to whom."""
         to = _("ALL KITS") if draft.to == EVERY_KIT else draft.to
         if draft.kind is RecordKind.ORDER:
-            return _("ORDER to {to}").format(to=to)
+            words = _("ORDER to {to}") if self.views.exercise else _("{mode} ORDER to {to}")
+            return words.format(mode=self.mode_word(), to=to)
         return super().words_to(draft)
 
     async def keep(self, draft: Draft) -> bool:
-        """An order is read once more before it leaves."""
+        """An order is signed, after it was read once more."""
         if draft.kind is RecordKind.ORDER:
-            count = len(self.views.kits()) if draft.to == EVERY_KIT else 1
-            whom = ngettext("{n} kit", "{n} kits", count).format(n=count)
-            to = f"{self.exercise()}{self.words_to(draft)} ({whom})"
-            head = f"{to}   {precedence_word(draft.precedence)}"
-            answers = (("give", _("Give this order")), ("back", _("Go back and change it")))
-            question = f"{head}\n\n{excerpt(draft.text)}"
-            if await self.push_screen_wait(Choose(question, answers)) != "give":
-                return False
+            return await self.give_order(draft)
         return await super().keep(draft)
+
+    def done(self, message: Message, word: str | None) -> None:
+        """What was chosen on a card that was opened among the sent messages."""
+        if message.order is not None and message.box == "out":
+            self.order_done(message.order, word)
+        else:
+            super().done(message, word)

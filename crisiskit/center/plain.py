@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from crisiskit.center.order_lines import OrderLines
 from crisiskit.clock import wall_ms
 from crisiskit.errors import UsageError
 from crisiskit.harmless import in_line
 from crisiskit.i18n import _, notice_text
 from crisiskit.model import EVERY_KIT, Message, Precedence, RecordKind
 from crisiskit.screens.lines import age
-from crisiskit.screens.plain import SHOWN, Job, Lines
+from crisiskit.screens.plain import SHOWN, Job
 from crisiskit.store.store import Draft
 
 
-class DeskLines(Lines):
+class DeskLines(OrderLines):
     """A center writes to one kit or to all."""
 
     def jobs(self) -> dict[str, tuple[Job, str]]:
         """See Lines; more words for the operator."""
         more: dict[str, tuple[Job, str]] = {
             "order": (self.order, _("give an order to a kit or to all")),
+            "exercise": (self.exercise, _("give an EXERCISE order")),
+            "orders": (self.orders, _("the orders that were given")),
+            "sign": (self.sign, _("with the number of an order: sign it as the second")),
+            "withdraw": (self.withdraw, _("with the number of an order: take it back")),
             "sent": (self.sent, _("what was sent, with its state at each kit")),
             "kits": (self.kits, _("the kits, and when each was last heard")),
             "notices": (self.notices, _("alerts: what a human must look at")),
@@ -33,9 +38,10 @@ class DeskLines(Lines):
 
     def blank(self) -> Draft:
         """See Lines."""
-        return Draft(RecordKind.TEXT, Precedence.ROUTINE, to=self._whom())
+        return Draft(RecordKind.TEXT, Precedence.ROUTINE, to=self.whom())
 
-    def _whom(self) -> str:
+    def whom(self) -> str:
+        """See OrderLines."""
         names = [kit.name for kit in self.views.kits()]
         to = self.ask_or_drop(
             _("To which kit? {names}: ").format(names=", ".join(map(in_line, names)))
@@ -46,18 +52,6 @@ class DeskLines(Lines):
 
     def _numbers(self) -> set[str]:
         return {str(kit.number) for kit in self.views.kits()}
-
-    def order(self, _rest: str) -> None:
-        """Give an order; ``all`` means every kit."""
-        self.say(_("Type all for every kit."))
-        self.write(Draft(RecordKind.ORDER, Precedence.IMMEDIATE, to=self._whom()))
-
-    def confirmed(self, draft: Draft) -> bool:
-        """An order is read once more before it leaves."""
-        if draft.kind is not RecordKind.ORDER:
-            return True
-        question = _("ORDER to {to}: {text}\nGive this order? (yes/no) ")
-        return self.agreed(question.format(to=draft.to, text=draft.text))
 
     def sent(self, _rest: str) -> None:
         """What was sent."""

@@ -30,13 +30,24 @@ _ANSWER_BYTES_MAX = 1000
 )
 @click.option("--name", default="Center", show_default=True, help=_("What kits call it."))
 @click.option("--exercise", is_flag=True, help=_("Everything here says EXERCISE, for ever."))
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    type=file_argument,
+    metavar="FILE",
+    help=_("The public half of a root key; all three, or none for a small network."),
+)
 @json_option
 @home_option
-def center_init(home: Path, name: str, exercise: bool, as_json: bool) -> None:
+def center_init(
+    home: Path, name: str, exercise: bool, roots: tuple[Path, ...], as_json: bool
+) -> None:
     """Make a new network."""
+    from crisiskit.ceremony import fingerprints
     from crisiskit.enrolment import create_center
 
-    made = create_center(home, name, exercise)
+    made = create_center(home, name, exercise, fingerprints(roots))
     if as_json:
         emit({**_facts(made), "center_file": str(made.places.network)})
         return

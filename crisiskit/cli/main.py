@@ -9,39 +9,16 @@ import errno
 import gettext
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 
 import click
 
 from crisiskit import __version__
-from crisiskit.cli.common import examples
+from crisiskit.cli.groups import LazyGroup
 from crisiskit.errors import CrisiskitError
 from crisiskit.i18n import DOMAIN, LOCALES, _, explain, language
 
 INTERRUPTED = 130
-
-
-class LazyGroup(click.Group):
-    """A group whose commands are named as ``module:attribute`` and imported when needed."""
-
-    def __init__(self, name: str, help: str, example: str, places: Mapping[str, str]) -> None:
-        super().__init__(name, help=help, epilog=examples(example))
-        self.places = places
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of the table."""
-        return list(self.places)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return one command."""
-        place = self.places.get(cmd_name)
-        if place is None:
-            return None
-        module, _colon, attribute = place.partition(":")
-        command = getattr(import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
 
 
 center = LazyGroup(
@@ -52,6 +29,11 @@ center = LazyGroup(
         "init": "crisiskit.cli.enrolment:center_init",
         "enrol": "crisiskit.cli.enrolment:center_enrol",
         "run": "crisiskit.cli.running:center_run",
+        "revoke": "crisiskit.cli.trust:revoke",
+        "duty": "crisiskit.cli.groups:duty",
+        "root": "crisiskit.cli.groups:root",
+        "bundle": "crisiskit.cli.groups:bundle",
+        "quarantine": "crisiskit.cli.groups:quarantine",
     },
 )
 kit = LazyGroup(
@@ -62,6 +44,7 @@ kit = LazyGroup(
         "init": "crisiskit.cli.enrolment:kit_init",
         "request": "crisiskit.cli.enrolment:kit_request",
         "activate": "crisiskit.cli.enrolment:kit_activate",
+        "bundle": "crisiskit.cli.trust:bundle_install",
     },
 )
 log = LazyGroup(
@@ -97,6 +80,7 @@ cli = LazyGroup(
         "read": "crisiskit.cli.messages:read",
         "cancel": "crisiskit.cli.messages:cancel",
         "log": "crisiskit.cli.main:log",
+        "order": "crisiskit.cli.groups:order",
         "field": "crisiskit.cli.screens:field",
         "desk": "crisiskit.cli.screens:desk",
         "agent": "crisiskit.cli.running:agent",

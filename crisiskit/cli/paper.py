@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import click
 
+from crisiskit.cards import card_lines, order_line
 from crisiskit.cli.columns import width_here
+from crisiskit.clock import wall_ms
 from crisiskit.harmless import in_line
 from crisiskit.i18n import _, ngettext
-from crisiskit.model import Message
+from crisiskit.model import Message, Order
 from crisiskit.render import (
     body_lines,
     clear_words,
@@ -47,7 +49,10 @@ def print_row(message: Message) -> None:
     """One message in one line: ``<`` came in, ``>`` was written here."""
     room = width_here() - _BEFORE_TEXT
     other = f"< {in_line(message.author)}" if message.box == "in" else f"> {in_line(message.to)}"
-    line = message_line(message, room)
+    if message.order is not None:
+        line = order_line(message.order, message.text, wall_ms())
+    else:
+        line = message_line(message, room)
     row = (
         fit(message.id, ID),
         fit(local_time(_when(message), "%m-%d %H:%M"), WHEN),
@@ -79,15 +84,26 @@ def print_whole(found: Sequence[Message]) -> None:
         pairs.append((_("Expires"), local_time(first.expires_at)))
     pairs += [(_("State"), _progress(message, len(found) > 1)) for message in found]
     pairs += [(_("Signature"), _trust(message, len(found) > 1)) for message in found]
-    if first.exercise:
+    if first.order is not None:
+        print_card(first.order)
+        click.echo()
+    elif first.exercise:
         click.echo(_("EXERCISE  EXERCISE  EXERCISE"))
     size = max(len(label) for label, _value in pairs) + 2
     for label, value in pairs:
         click.echo(f"{fit(label + ':', size)}{value}")
+    if first.order is not None:
+        return
     click.echo()
     minute = first.written_at // 60_000
     for line in body_lines(first.kind, first.data, first.text, minute=minute):
         click.echo(line)
+
+
+def print_card(order: Order, err: bool = False) -> None:
+    """The card of an order."""
+    for line in card_lines(order, wall_ms(), width=width_here() - 1):
+        click.echo(line, err=err)
 
 
 def _when(message: Message) -> int:

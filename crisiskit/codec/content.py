@@ -40,7 +40,7 @@ _MORE, _ANSWERS, _TWIN = 0x04, 0x02, 0x01
 SIGNATURE_BYTES = 64
 _QUICK_CODECS = frozenset({Codec.RAW, Codec.DEFLATE, Codec.ZSTD})
 _KINDS = frozenset(RecordKind)
-_WITHOUT_DATA = frozenset({RecordKind.TEXT, RecordKind.ORDER})
+_WITHOUT_DATA = frozenset({RecordKind.TEXT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ def _encode_head(record: Record, before: Record | None, more: bool) -> bytes:
             raise ValueError("too much data for one record")
         out += varint(len(record.data)) + record.data
     elif record.data:
-        raise ValueError("a text or an order has no data")
+        raise ValueError("a text has no data")
     return bytes(out)
 
 

@@ -31,6 +31,7 @@ class FrameKind(IntEnum):
     PART = 2
     PART_CLEAR = 3
     RECEIPT = 4
+    OBJECT = 5
     RECEIPT_CLEAR = 7
 
     @property
@@ -47,6 +48,11 @@ class FrameKind(IntEnum):
     def is_receipt(self) -> bool:
         """Whether it says what is stored."""
         return self in (FrameKind.RECEIPT, FrameKind.RECEIPT_CLEAR)
+
+    @property
+    def has_tag(self) -> bool:
+        """Whether it is an envelope or a receipt, whole: what a pairing seals."""
+        return not self.is_part and self is not FrameKind.OBJECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,7 @@ def without_epoch(frame: bytes) -> bytes:
 
 def _reheaded(frame: bytes, epoch: int | None, salt: bytes | None) -> bytes:
     found = decode_header(frame)
-    if isinstance(found, Rejected) or found[0].kind.is_part:
+    if isinstance(found, Rejected) or not found[0].kind.has_tag:
         raise ValueError("only a whole envelope or receipt takes another header")
     header, length = found
     return encode_header(replace(header, epoch=epoch, salt=salt)) + frame[length:]

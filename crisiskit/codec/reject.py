@@ -19,6 +19,7 @@ class Reject(StrEnum):
     TEXT = "text"
     ACK = "ack"
     PART = "part"
+    OBJECT = "object"
     NO_BASE = "no_base"
 
 

@@ -23,12 +23,15 @@ from crisiskit.crypto.identity import (
     EXCHANGE_PUBLIC_BYTES,
     FINGERPRINT_BYTES,
     PUBLIC_BYTES,
+    ROOT_FINGERPRINT_BYTES,
+    ROOTS,
     SIGNATURE_BYTES,
     CenterIdentity,
     KitIdentity,
     exchange_key,
     kit_fingerprint,
     network_id,
+    roots_network_id,
     verified,
 )
 from crisiskit.crypto.keys import SECRET_BYTES, Entropy
@@ -44,21 +47,27 @@ _LABELS = {
     _REPLY: b"crisiskit/1 reply\0",
 }
 _ENROL = b"crisiskit/1 enrol"
-_EXERCISE = 0x01
+_EXERCISE, _ROOTED = 0x01, 0x02
 
 
 @dataclass(frozen=True, slots=True)
 class CenterFile:
-    """What a kit must know of its network before it can ask."""
+    """What a kit must know of its network before it can ask.
+
+    ``roots`` are the fingerprints of three root keys, or none in a network without ceremony.
+    """
 
     name: str
     exercise: bool
     authority_public: bytes
     exchange_public: bytes
+    roots: tuple[bytes, ...] = ()
 
     @property
     def network_id(self) -> bytes:
-        """16 bytes, from the authority's key."""
+        """16 bytes, from the fingerprints of the roots, else from the authority's key."""
+        if self.roots:
+            return roots_network_id(self.roots)
         return network_id(self.authority_public)
 
 
@@ -100,9 +109,9 @@ def check_name(name: str) -> str:
 
 
 def make_center_file(center: CenterIdentity, name: str, exercise: bool) -> bytes:
-    """CKCN1, flags 1, authority key 32, exchange key 1216, name, signature 64."""
-    flags = bytes([_EXERCISE * exercise])
-    keys = center.authority_public + center.exchange_public
+    """CKCN1, flags 1, authority key 32, exchange key 1216, roots 0 or 96, name, signature 64."""
+    flags = bytes([_EXERCISE * exercise | _ROOTED * bool(center.roots)])
+    keys = center.authority_public + center.exchange_public + b"".join(center.roots)
     return _signed(_CENTER + flags + keys + _named(name), center)
 
 
@@ -112,14 +121,16 @@ def read_center_file(data: bytes) -> CenterFile:
     try:
         flags = reader.uint(1)
         authority, exchange = reader.take(PUBLIC_BYTES), reader.take(EXCHANGE_PUBLIC_BYTES)
+        rooted = ROOTS if flags & _ROOTED else 0
+        roots = tuple(reader.take(ROOT_FINGERPRINT_BYTES) for _ in range(rooted))
         name = _read_name(reader)
         exchange_key(exchange)
     except (MalformedError, ValueError):
         raise TrustError("enrol_damaged") from None
     _verify(data, signature, authority)
-    if flags & ~_EXERCISE:
+    if flags & ~(_EXERCISE | _ROOTED):
         raise TrustError("enrol_damaged")
-    return CenterFile(name, bool(flags & _EXERCISE), authority, exchange)
+    return CenterFile(name, bool(flags & _EXERCISE), authority, exchange, roots)
 
 
 def make_request(

@@ -7,6 +7,7 @@ bytes: secret = ML-KEM seed 64 || X25519 32, public = ML-KEM 1184 || X25519 32.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
@@ -24,6 +25,8 @@ SIGNING_SECRET_BYTES = 32
 MLKEM_SEED_BYTES = 64
 MLKEM_PUBLIC_BYTES = 1184
 X25519_BYTES = 32
+ROOTS = 3
+ROOT_FINGERPRINT_BYTES = 32
 EXCHANGE_SECRET_BYTES = MLKEM_SEED_BYTES + X25519_BYTES
 EXCHANGE_PUBLIC_BYTES = MLKEM_PUBLIC_BYTES + X25519_BYTES
 CENTER_SECRET_BYTES = SIGNING_SECRET_BYTES + EXCHANGE_SECRET_BYTES
@@ -37,6 +40,12 @@ def kit_fingerprint(public: bytes) -> bytes:
 def network_id(authority_public: bytes) -> bytes:
     """The 16 bytes that name a network, from its authority's public key."""
     return hashlib.sha256(authority_public).digest()[:FINGERPRINT_BYTES]
+
+
+def roots_network_id(fingerprints: Sequence[bytes]) -> bytes:
+    """The 16 bytes that name a network with three roots; no authority key is in them."""
+    joined = b"crisiskit/1 roots\0" + b"".join(fingerprints)
+    return hashlib.sha256(joined).digest()[:FINGERPRINT_BYTES]
 
 
 def verified(public: bytes, signature: bytes, data: bytes) -> bool:
@@ -76,9 +85,13 @@ class KitIdentity:
 
 @dataclass(frozen=True, slots=True)
 class CenterIdentity:
-    """The keys of a center, from its 128 secret bytes: authority 32, exchange key 96."""
+    """The keys of a center, from its 128 secret bytes: authority 32, exchange key 96.
+
+    ``roots`` are the fingerprints of the network's root keys, if it has any.
+    """
 
     secret: bytes = field(repr=False)
+    roots: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.secret) != CENTER_SECRET_BYTES:
@@ -97,6 +110,8 @@ class CenterIdentity:
     @property
     def network_id(self) -> bytes:
         """16 bytes."""
+        if self.roots:
+            return roots_network_id(self.roots)
         return network_id(self.authority_public)
 
     @property

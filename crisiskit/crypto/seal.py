@@ -40,7 +40,7 @@ def open_frame(keys: EpochKeys, header: Header, frame: bytes) -> bytes | None:
     """The content of a whole frame with this decoded ``header``, or None if it is not authentic."""
     if header.direction is not keys.direction or _names_other_epoch(keys, header):
         return None
-    if header.kind.is_part:
+    if not header.kind.has_tag:
         return None
     cipher = AESCCM(_key(keys, header.kind), tag_length=TAG_BYTES)
     sealed = frame[len(encode_header(header)) :]

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
+from crisiskit.crypto.bundle import RootKey, root_signed
 from crisiskit.crypto.enrol import make_center_file, make_request, read_center_file, read_request
 from crisiskit.crypto.identity import CenterIdentity, KitIdentity, verified
 from crisiskit.errors import TrustError
@@ -73,10 +74,20 @@ def _enrol() -> bool:
     return read_request(request, center).pairing_secret == secret
 
 
+def _root() -> bool:
+    """A root key signs with both algorithms, and nothing else verifies."""
+    root = RootKey(bytes(range(64)))
+    signature = root.sign(b"body")
+    return root_signed(root.public, signature, b"body") and not root_signed(
+        root.public, signature, b"else"
+    )
+
+
 _CHECKS: dict[str, Callable[[], bool]] = {
     "AES-CCM": _seal,
     "HKDF": _derive,
     "Ed25519": _sign,
     "BLAKE2s": _check,
     "HPKE": _enrol,
+    "ML-DSA": _root,
 }

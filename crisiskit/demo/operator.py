@@ -5,13 +5,18 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from crisiskit.codec.objects import AUTHORITY, ObjectKind
+from crisiskit.duty import open_signer
 from crisiskit.i18n import _
-from crisiskit.installation import writing
-from crisiskit.model import EVERY_KIT, Message, Precedence, RecordKind
+from crisiskit.installation import reading, writing
+from crisiskit.model import Message, RecordKind
+from crisiskit.orders import Wanted, give
+from crisiskit.store import issue, order_views
 from crisiskit.store.store import Draft
 from crisiskit.store.views import Views
 
 LOOK_S = 1.0
+LIFE_S = 6 * 3600
 
 
 def open_message(home: Path, message: Message) -> None:
@@ -38,10 +43,14 @@ def confirm(home: Path, message: Message) -> None:
 
 
 def order(home: Path) -> str:
-    """An order to every kit; its id."""
+    """An order to every kit, signed by the center's authority; its id."""
     text = _("Open the school as a shelter before nightfall. Report the number of places.")
+    wanted = Wanted(ObjectKind.ORDER, (), text, LIFE_S, answer=True)
     with writing(home) as store:
-        return store.keep([Draft(RecordKind.ORDER, Precedence.IMMEDIATE, text, to=EVERY_KIT)])[0]
+        trust = issue.trust(store)
+        given = give(store, wanted, open_signer(home, trust, AUTHORITY, lambda _name: ""))
+    with reading(home) as views:
+        return order_views.order(views.rows, given.number).id
 
 
 class Operator(threading.Thread):

@@ -30,6 +30,7 @@ from crisiskit.screens.compose import (
 from crisiskit.screens.dialogs import Choose, key_help
 from crisiskit.screens.lines import station
 from crisiskit.screens.linkbar import EUROS, Currencies, LinkBar, any_clear, down_links
+from crisiskit.screens.order import OrderScreen
 from crisiskit.screens.rows import RowList, Rows
 from crisiskit.screens.view import MessageScreen, clock
 from crisiskit.screens.writer import Writer
@@ -40,7 +41,9 @@ LOOK_S = 0.25
 AGES_S = 20.0
 TOLD_S = 6.0
 URGENT_S = 60.0
-MAIN_ACTIONS = frozenset(("answer", "help", "end", "new", "form", "cancel", "show", "order"))
+MAIN_ACTIONS = frozenset(
+    ("answer", "help", "end", "new", "form", "cancel", "show", "order", "drill")
+)
 
 
 class StationApp(App[None]):
@@ -136,7 +139,7 @@ class StationApp(App[None]):
             width = max(20, self.size.width - 2)
             main.query_one("#columns", Static).update(Content(self.list.rows.head(width)))
             main.query_one(LinkBar).show(self.views.links(wall_ms()), self.currencies)
-            if isinstance(self.screen, MessageScreen):
+            if isinstance(self.screen, MessageScreen | OrderScreen):
                 self.screen.reload()
         except CrisiskitError as error:
             self.tell(explain(error))
@@ -189,7 +192,10 @@ class StationApp(App[None]):
 
     def open_message(self, message: Message) -> None:
         """Show a message in full; the first time, its author will be told that it was read."""
-        self.push_screen(MessageScreen(self.views, message), lambda word: self._done(message, word))
+        card = OrderScreen(self.views, message.order) if message.order else None
+        self.push_screen(
+            card or MessageScreen(self.views, message), lambda word: self.done(message, word)
+        )
         if message.box == "in" and message.state is State.HELD:
             self.run_worker(self._mark_read(message.ref))
 
@@ -199,7 +205,8 @@ class StationApp(App[None]):
         except CrisiskitError as error:
             self.tell(explain(error))
 
-    def _done(self, message: Message, word: str | None) -> None:
+    def done(self, message: Message, word: str | None) -> None:
+        """What the person chose on the page of a message."""
         if word == "answer":
             self.answer(message)
         elif word == "cancel":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from crisiskit.cards import drill_lead
 from crisiskit.i18n import _
 from crisiskit.model import Message, State
 from crisiskit.screens.lines import station
@@ -28,7 +29,7 @@ class Arrivals:
 
 
 def arrival_words(message: Message) -> str:
-    """One arrival in a sentence."""
-    return _("{precedence} from {name}: {id}").format(
+    """One arrival in a sentence; an exercise says so first."""
+    return drill_lead(message.order) + _("{precedence} from {name}: {id}").format(
         precedence=message.precedence.name, name=station(message.author), id=message.id
     )

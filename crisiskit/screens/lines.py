@@ -6,9 +6,10 @@ from collections.abc import Callable, Hashable, Sequence
 
 from rich.cells import cell_len
 
+from crisiskit.cards import order_line
 from crisiskit.harmless import in_line
 from crisiskit.i18n import _, notice_text
-from crisiskit.model import CENTER, Kit, Message, Notice, Precedence, State
+from crisiskit.model import CENTER, Kit, Message, Notice, Precedence, State, Verdict
 from crisiskit.render import age_text, message_line, state_word
 from crisiskit.screens.rows import PAGE_ROWS, Cells, fit
 from crisiskit.store.views import Views
@@ -45,6 +46,13 @@ def station(name: str) -> str:
 def age(since_ms: int, now_ms: int) -> str:
     """How long ago, for people; a clock that ran back gives no negative ages."""
     return age_text(max(0, now_ms - since_ms) / 1000)
+
+
+def card_or_line(message: Message, width: int, now_ms: int) -> str:
+    """The body of a message in one line; an order says first whether it is an EXERCISE."""
+    if message.order is not None:
+        return fit(order_line(message.order, message.text, now_ms), width).rstrip()
+    return message_line(message, width)
 
 
 class MessageRows:
@@ -86,6 +94,9 @@ class MessageRows:
         """One message as one line."""
         new = item.box == "in" and item.state is State.HELD
         mark = "strong" if new else "quiet" if item.state is State.READ else ""
+        now = self._clock()
+        if item.order is not None and item.order.verdict_at(now) is not Verdict.VALID:
+            mark = "quiet"
         urgent = item.precedence >= Precedence.IMMEDIATE
         way = ">" if item.box == "out" else "<"
         call = "!" if new and urgent else " "
@@ -99,10 +110,9 @@ class MessageRows:
         ]
         if self._named:
             front.append((f"{fit(name, _NAME - 1)} ", mark))
-        front.append((fit(age(when, self._clock()), _AGE), mark))
+        front.append((fit(age(when, now), _AGE), mark))
         room = max(1, width - sum(cell_len(text) for text, _mark in front))
-        line = message_line(item, room)
-        return [*front, (line, mark)]
+        return [*front, (card_or_line(item, room, now), mark)]
 
 
 class BoardRows(MessageRows):

@@ -9,6 +9,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
+from crisiskit.cards import card_lines
 from crisiskit.clock import minute_of, wall_ms
 from crisiskit.codec.forms import AnyField, Choice
 from crisiskit.compose import compose_form, compose_text, parse_precedence
@@ -20,10 +21,10 @@ from crisiskit.forms.words import fold, pick
 from crisiskit.harmless import clean_text, in_line
 from crisiskit.i18n import N_, _, explain, language
 from crisiskit.model import Message, Precedence, RecordKind
-from crisiskit.render import body_lines, message_line, trust_word
+from crisiskit.render import body_lines, trust_word
 from crisiskit.screens.arrivals import Arrivals, arrival_words
 from crisiskit.screens.compose import Estimator, price_lines
-from crisiskit.screens.lines import age, life_word, station
+from crisiskit.screens.lines import age, card_or_line, life_word, station
 from crisiskit.screens.linkbar import (
     EUROS,
     Currencies,
@@ -50,6 +51,11 @@ WORDS = {
     "help": N_("help"),
     "quit": N_("quit"),
     "order": N_("order"),
+    "exercise": N_("exercise"),
+    "orders": N_("orders"),
+    "sign": N_("sign"),
+    "withdraw": N_("withdraw"),
+    "code": N_("code"),
     "sent": N_("sent"),
     "kits": N_("kits"),
     "notices": N_("alerts"),
@@ -187,7 +193,7 @@ class Lines:
             who = way.format(name=station(one.to if one.box == "out" else one.author))
             when = one.received_at if one.received_at is not None else one.written_at
             state = life_word(one)[2:] + (f", {trust_word(one)}" if one.signed else "")
-            text = message_line(one, 60)
+            text = card_or_line(one, 60, wall_ms())
             ago = age(when, wall_ms())
             self.say(f"{number}. {one.precedence.name}, {state}, {who}, {ago}, {one.id}: {text}")
 
@@ -203,10 +209,13 @@ class Lines:
         message = self.chosen(number)
         if message is None:
             return
-        self.say(facts(message))
-        for line in body_lines(
-            message.kind, message.data, message.text, minute=message.written_at // 60_000
-        ):
+        if message.order is not None:
+            lines = card_lines(message.order, wall_ms())
+        else:
+            minute = message.written_at // 60_000
+            self.say(facts(message))
+            lines = body_lines(message.kind, message.data, message.text, minute=minute)
+        for line in lines:
             self.say(line)
         self.store.mark_read(message.ref)
 
@@ -261,7 +270,8 @@ class Lines:
                 label = field.label.say(language())
                 self.say(explain(UsageError("form_field", label=label, why=error)))
 
-    def _urgency(self, usual: Precedence) -> Precedence:
+    def urgency(self, usual: Precedence) -> Precedence:
+        """Ask for the precedence until it can be understood."""
         question = _("Urgency (ROUTINE, PRIORITY, IMMEDIATE, FLASH), else {usual}: ")
         while True:
             word = self.ask_or_drop(question.format(usual=usual.name))
@@ -271,7 +281,7 @@ class Lines:
                 self.say(explain(error))
 
     def _keep(self, template: Draft, text: str, data: bytes = b"") -> None:
-        precedence = self._urgency(template.precedence)
+        precedence = self.urgency(template.precedence)
         kind = RecordKind.FORM if data else template.kind
         draft = Draft(kind, precedence, text, data, to=template.to, answers=template.answers)
         links = self.views.links(wall_ms())

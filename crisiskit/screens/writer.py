@@ -26,6 +26,15 @@ class Writer:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
         self._store: Store | None = None
 
+    @property
+    def path(self) -> Path:
+        """The database."""
+        return self._path
+
+    async def change(self, write: Callable[[Store], T]) -> T:
+        """Any other change, in the same thread; its result."""
+        return await self._do(write)
+
     async def keep(self, drafts: Sequence[Draft]) -> list[str]:
         """Make drafts durable and return their ids: from here on they are KEPT."""
         return await self._do(lambda store: store.keep(drafts))

@@ -36,6 +36,7 @@ from crisiskit.step import (
     Unpacked,
     Vouched,
 )
+from crisiskit.store import orders
 from crisiskit.store.own import encode_own, note_named, sign_named
 
 DAY_MS = 86_400_000
@@ -420,6 +421,7 @@ def _clock_jumped(db: sqlite3.Connection, c: ClockJumped, now: int) -> None:
         " (SELECT record FROM delivery WHERE state = 'kept')",
         (c.by_ms,),
     )
+    orders.clock_jumped(db, c)
 
 
 def _part_arrived(db: sqlite3.Connection, c: PartArrived, now: int) -> None:
@@ -497,4 +499,5 @@ _WRITERS: dict[type, Callable[[sqlite3.Connection, Any, int], None]] = {
     Contact: _contact,
     Expired: _expired,
     Raised: _raised,
+    **orders.WRITERS,
 }

@@ -9,8 +9,14 @@ station's own record at the end of an envelope, ``names`` the checkpoint of a li
 from __future__ import annotations
 
 import sqlite3
+from typing import TYPE_CHECKING
 
-VERSION = 1
+from crisiskit.store import schema_orders
+
+if TYPE_CHECKING:
+    import sqlite_utils
+
+VERSION = 2
 
 _V1 = """
 CREATE TABLE meta (
@@ -225,9 +231,18 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     @migrations()
     def m001_first(db: sqlite_utils.Database) -> None:
-        for statement in _V1.split(";\n"):
-            if statement.strip():
-                db.execute(statement)
-        db.execute(f"PRAGMA user_version = {VERSION}")
+        _execute(db, _V1, 1)
+
+    @migrations()
+    def m002_orders(db: sqlite_utils.Database) -> None:
+        _execute(db, schema_orders.TABLES, 2)
 
     migrations.apply(sqlite_utils.Database(connection))
+
+
+def _execute(db: sqlite_utils.Database, statements: str, reached: int) -> None:
+    """All statements, then the version that they reach."""
+    for statement in statements.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+    db.execute(f"PRAGMA user_version = {reached}")

@@ -7,7 +7,8 @@ engine starts from is in ``load``; what screens read is in ``views``.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from crisiskit.model import (
     State,
 )
 from crisiskit.step import Change, Queued, Snapshot
-from crisiskit.store import commit, load
+from crisiskit.store import commit, load, orders
 from crisiskit.store.connect import explained, open_writer
 from crisiskit.store.writer import Writer
 
@@ -177,49 +178,8 @@ class Store:
         return codes
 
     def _insert(self, db: sqlite3.Connection, own_fp: bytes, draft: Draft) -> str:
-        now = self._wall()
         pairings = _recipients(db, draft.to)
-        answers = _answered(db, draft.answers) if draft.answers else (None, "")
-        record, digest = _distinct(db, own_fp, draft, minute_of(now), answers[0])
-        code = record_id(digest)
-        ref = answers[0]
-        row = db.execute(
-            "INSERT INTO record (digest, code, box, author, kind, precedence, minute, twin,"
-            " clock, data, text, written_at, answers, answers_direction, answers_epoch,"
-            " answers_seq, answers_place, expires_at, replace_key, clear)"
-            " VALUES (?, ?, 'out', NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                digest,
-                code,
-                int(record.kind),
-                int(record.precedence),
-                record.minute,
-                record.twin,
-                int(record.clock),
-                record.data,
-                record.text,
-                now,
-                answers[1],
-                None if ref is None else int(ref.direction),
-                None if ref is None else ref.epoch,
-                None if ref is None else ref.seq,
-                None if ref is None else ref.index,
-                draft.expires_at,
-                draft.replace_key,
-                int(draft.clear),
-            ),
-        )
-        if draft.replace_key is not None:
-            _withdraw_replaced(db, draft.replace_key, pairings, now)
-        db.executemany(
-            "INSERT INTO delivery (record, pairing, box, listed, precedence, state, state_at)"
-            " VALUES (?, ?, 'out', ?, ?, 'kept', ?)",
-            [
-                (row.lastrowid, p, int(record.kind is not RecordKind.READ), record.precedence, now)
-                for p in pairings
-            ],
-        )
-        return code
+        return record_id(insert_record(db, own_fp, draft, pairings, self._wall())[1])
 
     def cancel(self, ref: int) -> None:
         """Withdraw a delivery that was not sealed yet, else UsageError ``cancel_too_late``."""
@@ -249,6 +209,8 @@ class Store:
             if row is None:
                 return False
             db.execute("UPDATE delivery SET state = 'read', state_at = ? WHERE id = ?", (now, ref))
+            if row[1] is None:  # it came alone, in no envelope that a receipt could name
+                return True
             direction = Direction.UP if row[4] else Direction.DOWN
             reference = Reference(direction, row[1], row[2], row[3])
             number = db.execute(
@@ -265,6 +227,12 @@ class Store:
             self._insert(db, bytes(own[0]), draft)
             return True
 
+    @contextmanager
+    def changing(self) -> Iterator[tuple[sqlite3.Connection, int]]:
+        """One transaction for another module of this package, and the time it happens at."""
+        with self._writer.transaction() as db:
+            yield db, self._wall()
+
     # -- the agent's side ------------------------------------------------------------------
 
     def apply(self, changes: Sequence[Change]) -> None:
@@ -275,7 +243,8 @@ class Store:
     def snapshot(self) -> Snapshot:
         """What an engine must know to start."""
         with explained(self.path):
-            return load.snapshot(self._db)
+            found = load.snapshot(self._db)
+            return replace(found, orders=orders.load(self._db, self._wall()))
 
     def newest_epoch(self) -> int:
         """The highest epoch that was ever opened here, -1 before the first."""
@@ -398,6 +367,52 @@ class Store:
         return True
 
 
+def insert_record(
+    db: sqlite3.Connection, own_fp: bytes, draft: Draft, pairings: Sequence[int], now: int
+) -> tuple[int, bytes]:
+    """Write a record towards these pairings: KEPT. Its row number and its digest."""
+    answers = _answered(db, draft.answers) if draft.answers else (None, "")
+    record, digest = _distinct(db, own_fp, draft, minute_of(now), answers[0])
+    ref = answers[0]
+    row = db.execute(
+        "INSERT INTO record (digest, code, box, author, kind, precedence, minute, twin,"
+        " clock, data, text, written_at, answers, answers_direction, answers_epoch,"
+        " answers_seq, answers_place, expires_at, replace_key, clear)"
+        " VALUES (?, ?, 'out', NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            digest,
+            record_id(digest),
+            int(record.kind),
+            int(record.precedence),
+            record.minute,
+            record.twin,
+            int(record.clock),
+            record.data,
+            record.text,
+            now,
+            answers[1],
+            None if ref is None else int(ref.direction),
+            None if ref is None else ref.epoch,
+            None if ref is None else ref.seq,
+            None if ref is None else ref.index,
+            draft.expires_at,
+            draft.replace_key,
+            int(draft.clear),
+        ),
+    )
+    if draft.replace_key is not None:
+        _withdraw_replaced(db, draft.replace_key, pairings, now)
+    db.executemany(
+        "INSERT INTO delivery (record, pairing, box, listed, precedence, state, state_at)"
+        " VALUES (?, ?, 'out', ?, ?, 'kept', ?)",
+        [
+            (row.lastrowid, p, int(record.kind is not RecordKind.READ), record.precedence, now)
+            for p in pairings
+        ],
+    )
+    return int(row.lastrowid or 0), digest
+
+
 def _insert_pairing(
     db: sqlite3.Connection, new: NewPairing, facts: Mapping[str, bytes], now: int
 ) -> int:
@@ -439,7 +454,9 @@ def _state(db: sqlite3.Connection, delivery: int) -> str:
 
 def _recipients(db: sqlite3.Connection, to: str) -> list[int]:
     if to == EVERY_KIT:
-        rows = db.execute("SELECT id FROM pairing ORDER BY id").fetchall()
+        rows = db.execute(
+            "SELECT id FROM pairing WHERE id NOT IN (SELECT pairing FROM refused) ORDER BY id"
+        ).fetchall()
     elif to == CENTER:
         rows = db.execute("SELECT id FROM pairing WHERE keeps_root = 0").fetchall()
     else:
@@ -449,7 +466,10 @@ def _recipients(db: sqlite3.Connection, to: str) -> list[int]:
         ).fetchall()
     if not rows:
         raise UsageError("kit_unknown", name=to)
-    return [row[0] for row in rows]
+    pairings = [row[0] for row in rows]
+    if orders.refused(db, pairings):
+        raise UsageError("kit_revoked", name=to)
+    return pairings
 
 
 def _answered(db: sqlite3.Connection, code: str) -> tuple[Reference, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from crisiskit.model import (
     State,
 )
 from crisiskit.store.connect import open_reader, read
+from crisiskit.store.order_views import by_record
 
 PAGE_ROWS = 128
 DAY_MS = 86_400_000
@@ -186,11 +188,20 @@ class Views:
 
     # -- plumbing --------------------------------------------------------------------------
 
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a query of another reader of this package."""
+        return self._rows(sql, values)
+
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return read(self._db, self._path, sql, values)
 
     def _messages(self, sql: str, values: Sequence[Any]) -> list[Message]:
-        return [self._message(row) for row in self._rows(sql, values)]
+        found = [self._message(row) for row in self._rows(sql, values)]
+        carriers = [message.number for message in found if message.kind is RecordKind.ORDER]
+        if not carriers:
+            return found
+        known = by_record(self._rows, carriers)
+        return [replace(message, order=known.get(message.number)) for message in found]
 
     def _message(self, row: tuple[Any, ...]) -> Message:
         (ref, code, number, box, name, kind, precedence, text, data, written_at, clock) = row[:11]

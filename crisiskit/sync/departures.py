@@ -191,6 +191,8 @@ class Departures:
 
     def ways(self, station: Station) -> list[Lane]:
         """The lanes to a station: every link of a kit, the paths it was heard on at a center."""
+        if station.refused:
+            return []
         if not station.keeps_root:
             return [lane for key, lane in self.lanes.items() if key[1] == ""]
         return [

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from heapq import heappop, heappush
 
 from crisiskit.codec.content import Content
-from crisiskit.codec.header import decode_header
+from crisiskit.codec.header import FrameKind, decode_header
 from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import Entropy
 from crisiskit.crypto.statement import Sign
@@ -55,6 +55,7 @@ from crisiskit.sync.events import (
     PeerLost,
     Tick,
 )
+from crisiskit.sync.gate import Gate
 from crisiskit.sync.lanes import Lane
 from crisiskit.sync.station import CONTACT_S, NEVER, Station
 from transports.link import Traits
@@ -92,6 +93,9 @@ class Engine:
         self._alarms: list[tuple[float, int]] = []
         self._clock_ahead_ms: float | None = None
         self.rejected: Counter[str] = Counter()
+        self._gate = Gate(snapshot.orders, self.rejected)
+        for station in self._stations.values():
+            station.refused = self._gate.refuses(station)
         for item in snapshot.queue:
             self._stations[item.pairing].sender.outbox.add([item])
         for station in self._stations.values():
@@ -135,6 +139,7 @@ class Engine:
         resumed = self._resume(now, decodings)
         changes, touched = self._note(event, now, decodings)
         changes = [*jumped, *resumed, *changes]
+        changes += self._gate.follow(tuple(changes), now)
         while self._alarms and self._alarms[0][0] <= now.mono_s:
             station = self._stations[heappop(self._alarms)[1]]
             station.wake_s = NEVER
@@ -320,10 +325,14 @@ class Engine:
             self.rejected[found.code] += 1
             return [], set()
         header = found[0]
+        if header.kind is FrameKind.OBJECT:
+            return self._gate.alone(event.frame, now), set()
         station = self._by_address.get((header.kit_number, header.direction))
         if station is None or traits is None:
             self.rejected["unknown_station"] += 1
-            return [], set()
+            return self._gate.unknown(header, event, now), set()
+        if self._gate.refuses(station):
+            return self._gate.set_aside(station, header, event), set()
         if header.kind.clear and not self._clear:
             self.rejected["clear_refused"] += 1
             return station.refuse_clear(header, event.frame), set()

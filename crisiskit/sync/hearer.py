@@ -11,7 +11,7 @@ from dataclasses import replace
 from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf
 from crisiskit.codec.content import Content, open_content, wide_minute
 from crisiskit.codec.header import Header, associated_data, decode_header
-from crisiskit.codec.parts import open_part
+from crisiskit.codec.parts import Part, open_part
 from crisiskit.codec.record import record_digest
 from crisiskit.codec.reject import Reject, Rejected
 from crisiskit.crypto.identity import verified
@@ -126,6 +126,12 @@ class Hearer:
             if content is not None:
                 return keys, content
         return None
+
+    def authentic(self, header: Header, frame: bytes) -> bool:
+        """Whether the far end made this frame; takes nothing in."""
+        if not header.kind.is_part:
+            return self.open(header, frame) is not None
+        return any(isinstance(open_part(frame, keys.part), Part) for keys in self._keys(header))
 
     def _hear(self, keys: EpochKeys) -> tuple[Heard, list[Change]]:
         """The life behind authentic keys, noted when it is new."""

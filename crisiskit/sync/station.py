@@ -64,6 +64,7 @@ class Station:
         self.paths = dict(state.paths)
         self.former: dict[str, str] = {}
         self.introduces = False
+        self.refused = False
         self.last_link = state.paths[-1][0] if state.paths else ""
         self.contact_s = -CONTACT_S
         self.wake_s = NEVER

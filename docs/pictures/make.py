@@ -12,10 +12,14 @@ import re
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crisiskit.i18n import set_language
+
+if TYPE_CHECKING:
+    from crisiskit.codec.objects import SignedObject
 
 NOW_MS = 1_795_464_000_000
 MINUTE_MS = 60_000
@@ -54,17 +58,51 @@ def offline(drawn: str) -> str:
     return re.sub(r"<!--.*?-->\s*", "", drawn, flags=re.DOTALL)
 
 
+def network() -> dict[str, bytes]:
+    """The facts of the network whose authority signs ``order``."""
+    from crisiskit.crypto.identity import CenterIdentity
+
+    keys = CenterIdentity(bytes(range(128)))
+    return {
+        "network": b"Mayotte",
+        "network_id": keys.network_id,
+        "authorities": keys.authority_public,
+    }
+
+
+def order(number: int, now_s: int, text: str) -> SignedObject:
+    """An order to kit 7 in that network."""
+    from crisiskit.codec.objects import AUTHORITY, ObjectKind, SignedObject
+    from crisiskit.crypto.identity import CenterIdentity
+    from crisiskit.crypto.trust import sign
+
+    keys = CenterIdentity(bytes(range(128)))
+    plain = SignedObject(ObjectKind.ORDER, number, now_s, (AUTHORITY,), life=24, kits=(7,))
+    return sign(replace(plain, answer=True, text=text), keys.network_id, keys.sign)
+
+
 def fill(home: Path, lang: str) -> Path:
     """A store with messages in both directions and in every state."""
+    from crisiskit.codec.objects import object_data
     from crisiskit.compose import compose_form
     from crisiskit.model import CENTER, Direction, Precedence, Record, RecordKind
-    from crisiskit.step import Acknowledged, Arrived, EpochHeard, EpochOpened, Sealed, Sent, Spent
+    from crisiskit.step import (
+        Acknowledged,
+        Arrived,
+        EpochHeard,
+        EpochOpened,
+        Now,
+        Sealed,
+        Sent,
+        Spent,
+    )
     from crisiskit.store.store import Draft, NewPairing, Store
+    from crisiskit.sync.orders import OrderBook
 
     clock = [NOW_MS - 55 * MINUTE_MS]
     store = Store(home / "store.db", lambda: clock[0])
     fp = b"kit-------------"
-    store.set_meta(role=b"kit", name=b"kit-7", network=b"Mayotte", own_fp=fp)
+    store.set_meta(role=b"kit", name=b"kit-7", kit_number=b"7", own_fp=fp, **network())
     store.add_pairing(
         NewPairing(7, CENTER, fp, bytes(32), bytes(16), bytes(32), bytes(32), keeps_root=False)
     )
@@ -90,11 +128,22 @@ def fill(home: Path, lang: str) -> Path:
                 Sent(1, 0, seq, "satellite", 60, 2, True),
             ]
         )
-    order = Record(RecordKind.ORDER, Precedence.IMMEDIATE, clock[0] // MINUTE_MS, words["order"])
-    came = Arrived(
-        1, Direction.DOWN, 0, b"salt", 0, b"frame", b"", b"", "satellite", (order,), (bytes(16),)
+    signed = order(12, clock[0] // 1000, words["order"])
+    record = Record(
+        RecordKind.ORDER,
+        Precedence.IMMEDIATE,
+        clock[0] // MINUTE_MS,
+        words["order"],
+        object_data(signed),
     )
-    store.apply([Acknowledged(1, 0, 2), EpochHeard(1, 0, b"salt", bytes(32)), came])
+    digest = bytes(16)
+    came = Arrived(
+        1, Direction.DOWN, 0, b"salt", 0, b"frame", b"", b"", "satellite", (record,), (digest,)
+    )
+    state = store.snapshot().orders
+    assert state is not None
+    ordered = OrderBook(state).records(1, (record,), (digest,), Now(0.0, clock[0]))
+    store.apply([Acknowledged(1, 0, 2), EpochHeard(1, 0, b"salt", bytes(32)), came, *ordered])
     store.set_link_state("satellite", "sbd", "ready", 4, "", 0)
     store.set_link_state("wifi", "tcp", "down", None, "no_service", 0)
     store.close()
@@ -106,12 +155,13 @@ def fill_center(home: Path, lang: str) -> Path:
     from crisiskit.compose import compose_form
     from crisiskit.model import Direction, Precedence, Record, RecordKind
     from crisiskit.step import Arrived, EpochHeard, Spent
-    from crisiskit.store.store import Draft, NewPairing, Store
+    from crisiskit.store.issue import issue
+    from crisiskit.store.store import NewPairing, Store
 
     clock = [NOW_MS - 55 * MINUTE_MS]
     store = Store(home / "store.db", lambda: clock[0])
     own = b"center----------"
-    store.set_meta(role=b"center", name=b"center", network=b"Mayotte", own_fp=own)
+    store.set_meta(role=b"center", name=b"center", own_fp=own, **network())
     for number in (7, 12):
         fp = b"kit-%02d----------" % number
         store.add_pairing(
@@ -139,7 +189,11 @@ def fill_center(home: Path, lang: str) -> Path:
         store.apply([arrived])
         clock[0] += 11 * MINUTE_MS
     store.mark_read(1)
-    store.keep([Draft(RecordKind.ORDER, Precedence.IMMEDIATE, words["order"], to="kit-7")])
+    issue(
+        store,
+        lambda number, now_s, _trust: order(number, now_s, words["order"]),
+        Precedence.IMMEDIATE,
+    )
     store.apply([Spent("gateway", 180, 4, 360_000)])
     store.set_link_state("gateway", "sbd-server", "ready", None, "", 0)
     store.set_link_state("lan", "tcp-listen", "ready", None, "", 0)

@@ -63,7 +63,7 @@ def test_what_the_seal_covers_does_not_depend_on_epoch_and_salt(given_header: He
     assert associated_data(given_header) == encode_header(short)
 
 
-@given(headers.filter(lambda one: not one.kind.is_part))
+@given(headers.filter(lambda one: one.kind.has_tag))
 def test_a_frame_is_reheaded_without_touching_what_is_sealed(given_header: Header) -> None:
     short = encode_header(replace(given_header, epoch=None, salt=None)) + BODY
     long = with_epoch(encode_header(given_header) + BODY, 513, SALT)
@@ -79,7 +79,7 @@ def test_a_part_is_not_reheaded(kind: FrameKind) -> None:
         with_epoch(part, 1, SALT)
 
 
-@pytest.mark.parametrize("kind", [5, 6])
+@pytest.mark.parametrize("kind", [6])
 def test_reserved_kinds_are_refused(kind: int) -> None:
     assert decode_header(bytes([kind << 3]) + bytes(20)) == Rejected(Reject.KIND)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PURE = ("model.py", "step.py", "codec", "crypto", "sync")
+PURE = ("model.py", "step.py", "trusted.py", "codec", "crypto", "sync")
 IMPURE_MODULES = {
     "asyncio",
     "os",

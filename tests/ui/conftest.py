@@ -6,6 +6,7 @@ import io
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,22 +18,28 @@ import crisiskit
 from crisiskit import i18n
 from crisiskit.center.desk import DeskApp
 from crisiskit.clock import wall_ms
+from crisiskit.codec.objects import AUTHORITY, ObjectKind, SignedObject, object_data
+from crisiskit.crypto.enrol import make_center_file
+from crisiskit.crypto.identity import CenterIdentity
+from crisiskit.crypto.trust import sign
 from crisiskit.field.app import FieldApp
 from crisiskit.model import CENTER, Direction, Precedence, Record, RecordKind
 from crisiskit.screens.app import StationApp
-from crisiskit.step import Arrived, EpochHeard
+from crisiskit.step import Arrived, EpochHeard, Now
 from crisiskit.store.store import Draft, NewPairing, Store
 from crisiskit.store.views import Views
+from crisiskit.sync.orders import OrderBook
 from crisiskit.sync.plan import Estimate
 
 PO = Path(crisiskit.__file__).parent / "locale" / "fr" / "LC_MESSAGES" / "crisiskit.po"
 FP = b"kit-------------"
+KEYS = CenterIdentity(bytes(range(128)))
 
 
 class Station:
     """An installation's database, written as the agent and people write it."""
 
-    def __init__(self, path: Path, role: str, kits: int = 1) -> None:
+    def __init__(self, path: Path, role: str, kits: int = 1, exercise: bool = False) -> None:
         self.path = path
         self.role = role
         self._seq = 0
@@ -43,7 +50,16 @@ class Station:
             name=b"kit-1" if role == "kit" else b"center",
             network=b"Mayotte",
             own_fp=own,
+            network_id=KEYS.network_id,
+            authorities=KEYS.authority_public,
+            exercise=b"1" if exercise else b"0",
+            kit_number=b"1" if role == "kit" else b"0",
         )
+        if role == "center":
+            (path.parent / "keys").mkdir(exist_ok=True)
+            (path.parent / "keys" / "identity.key").write_bytes(KEYS.secret)
+            known = make_center_file(KEYS, "Mayotte", exercise)
+            (path.parent / "network.ckcn").write_bytes(known)
         for number in range(1, kits + 1):
             name = CENTER if role == "kit" else f"kit-{number}"
             other = b"%-16d" % number
@@ -68,6 +84,26 @@ class Station:
         digest = self._seq.to_bytes(16, "little")
         arrived = Arrived(kit, way, 0, b"salt", self._seq, b"f", b"", "wifi", (record,), (digest,))
         self.store.apply([arrived])
+
+    def receive_order(self, text: str, **changes: object) -> SignedObject:
+        """A signed order comes in, from the center's authority unless ``changes`` say else."""
+        plain = SignedObject(ObjectKind.ORDER, self._seq + 1, wall_ms() // 1000, (AUTHORITY,))
+        wanted = replace(plain, text=text, life=8, answer=True)
+        signed = sign(replace(wanted, **changes), KEYS.network_id, KEYS.sign)  # type: ignore[arg-type]
+        self._seq += 1
+        now = Now(0.0, wall_ms())
+        record = Record(
+            RecordKind.ORDER, Precedence.IMMEDIATE, now.minute, signed.text, object_data(signed)
+        )
+        digest = self._seq.to_bytes(16, "little")
+        arrived = Arrived(
+            1, Direction.DOWN, 0, b"salt", self._seq, b"f", b"", "wifi", (record,), (digest,)
+        )
+        state = self.store.snapshot().orders
+        assert state is not None
+        ordered = OrderBook(state).records(1, (record,), (digest,), now)
+        self.store.apply([arrived, *ordered])
+        return signed
 
     def keep(self, text: str, **how: object) -> None:
         """A message is written by another process."""

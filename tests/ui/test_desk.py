@@ -36,24 +36,6 @@ async def test_a_reply_goes_to_the_author_and_names_what_it_answers(
     assert (reply.to, reply.answers, reply.text) == ("kit-2", asked.id, "Coming")
 
 
-@BOTH
-async def test_an_order_to_all_is_confirmed_and_delivered_once_to_each_kit(
-    center: Any, show: Any, wait: Any, lang: str
-) -> None:
-    whom = {"en": "ALL KITS (3 kits)", "fr": "TOUS LES KITS (3 kits)"}[lang]
-    async with show(center) as pilot:
-        await pilot.press("o", "enter", *"Stay in", "ctrl+s")
-        assert "Stay in" in await wait(pilot, whom)
-        assert center.rows("SELECT count(*) FROM record") == [(0,)]
-        await pilot.press("escape")
-        await pilot.press(*"side", "ctrl+s")
-        await wait(pilot, "Stay inside")
-        await pilot.press("enter", "s")
-        await wait(pilot, {"en": "KEPT", "fr": "GARDÉ"}[lang])
-    sent = center.rows("SELECT d.pairing, r.text FROM delivery d JOIN record r ON r.id = d.record")
-    assert sorted(sent) == [(1, "Stay inside"), (2, "Stay inside"), (3, "Stay inside")]
-
-
 async def test_the_kits_are_listed_with_what_waits(center: Any, show: Any, wait: Any) -> None:
     center.keep("hello", to="kit-3")
     center.receive("hi", kit=2)

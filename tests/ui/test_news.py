@@ -117,6 +117,8 @@ async def test_an_exercise_says_so_on_every_page(
         await pilot.press("o", "enter")
         await wait(pilot, f" {word}  {order}")
         await pilot.press(*"Stay", "ctrl+s")
+        await wait(pilot, "24 ")
+        await pilot.press("enter")
         await wait(pilot, f"┃ {word}  {order}")
         await pilot.press("enter", "s", "enter")
         glass = await wait(pilot, "Stay")

@@ -119,7 +119,7 @@ def test_the_operator_works_in_lines_too(center: Any, talk: Any, lang: str) -> N
         "en": ("order", "kits", "sent", "yes"),
         "fr": ("ordre", "kits", "envoyes", "oui"),
     }[lang]
-    said = talk(center, order, "all", "Stay in", "", "", yes, sent, kits, "notices", "quit")
+    said = talk(center, order, "all", "Stay in", "", "", "", yes, sent, kits, "notices", "quit")
     assert said.index("first") < said.index("later")
     assert "3 kit-3" in said
     sent_to = center.rows("SELECT pairing FROM delivery WHERE box = 'out'")
@@ -127,6 +127,6 @@ def test_the_operator_works_in_lines_too(center: Any, talk: Any, lang: str) -> N
 
 
 def test_an_order_that_is_not_confirmed_is_not_given(center: Any, talk: Any) -> None:
-    said = talk(center, "order", "kit-9", "order", "kit-1", "Go", "", "", "no")
+    said = talk(center, "order", "kit-9", "order", "kit-1", "Go", "", "", "", "no")
     assert "kit-9" in said and "Not sent." in said
     assert center.rows("SELECT count(*) FROM record") == [(0,)]

@@ -10,6 +10,7 @@ import pytest
 from crisiskit.model import Precedence, State
 from crisiskit.sim.world import Carrier, Station, World
 from crisiskit.store.views import Views
+from crisiskit.sync.gate import RING_BURST, RING_FRAME_S
 from transports.link import Traits
 
 HOUR = 3600.0
@@ -195,14 +196,15 @@ def test_an_opened_message_is_read_at_its_author(tmp_path: Path) -> None:
     views.close()
 
 
-def test_junk_gets_no_answer_and_leaves_no_trace(tmp_path: Path) -> None:
+def test_junk_gets_no_answer_and_next_to_no_disk(tmp_path: Path) -> None:
     from crisiskit.sync.events import FrameReceived
 
     world = World(tmp_path, (WIFI,), seed=4)
     world.say(world.kits[0], "first")
     assert world.settle(4 * HOUR)
     frames, real = len(world.frames), world.frames[0][3]
-    before = world.center.store.data_version(), world.center.store.path.read_bytes()
+    tables = ("record", "delivery", "arrived", "part", "heard_epoch", "notice")
+    before = [_rows(world.center, table) for table in tables]
     for n in range(2000):
         junk = bytearray(real)
         junk[world.rng.randrange(len(junk))] ^= 1 << world.rng.randrange(8)
@@ -211,5 +213,11 @@ def test_junk_gets_no_answer_and_leaves_no_trace(tmp_path: Path) -> None:
         world.tell(world.center, FrameReceived("wifi", "stranger", bytes(junk)))
     world.run(world.now_s + 60)
     assert len(world.frames) == frames, "junk was answered"
-    assert world.center.store.path.read_bytes() == before[1], "junk cost disk"
+    assert [_rows(world.center, table) for table in tables] == before, "junk left a trace"
+    assert _rows(world.center, "quarantine") <= RING_BURST + 60 / RING_FRAME_S, "junk cost disk"
     assert world.center.engine is not None and sum(world.center.engine.rejected.values()) > 1900
+
+
+def _rows(station: Station, table: str) -> int:
+    with station.store.changing() as (db, _now):
+        return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])

@@ -1,0 +1,283 @@
+"""Signed objects, trust and quarantine on disk: the writers of their changes, and their state."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from crisiskit.codec.objects import ObjectKind
+from crisiskit.codec.record import RECORD_DIGEST_BYTES, record_id
+from crisiskit.model import RecordKind, Verdict
+from crisiskit.step import ClockJumped
+from crisiskit.trusted import (
+    DutyKey,
+    DutyKeyLearned,
+    Judged,
+    KnownObject,
+    OrderAnswered,
+    OrderCancelled,
+    Ordered,
+    OrderState,
+    Quarantined,
+    Trust,
+    TrustListed,
+    WipeOrdered,
+)
+
+TRUST_FACT = "trust_changed"
+WIPE_FACT = "wipe_ordered"
+KEY_BYTES = 32
+PENDING_MAX = 64
+TAG_BYTES = 8
+RING_BYTES_MAX = 1024 * 1024
+REFUSED_BYTES_MAX = 16 * 1024 * 1024
+CLOCK_TRUSTED_MS = 7 * 86_400_000
+# Valid ones change whom this station trusts and need nobody's eyes.
+SILENT_KINDS = frozenset({ObjectKind.TRUST_LIST, ObjectKind.DUTY_KEY, ObjectKind.TIME})
+
+
+# -- state -----------------------------------------------------------------------------------
+
+
+def load(db: sqlite3.Connection, now: int) -> OrderState:
+    """What an engine must know to judge orders and to refuse kits."""
+    facts = {name: _fact(db, name) for name in ("role", "kit_number", "clock_agreed_at")}
+    pairing = db.execute("SELECT id FROM pairing WHERE keeps_root = 0").fetchone()
+    known = db.execute(
+        "SELECT digest, kind, number, exercise, verdict, expires_at FROM signed_object"
+        " WHERE box = 'in' AND digest IS NOT NULL"
+    )
+    pending = db.execute(
+        "SELECT digest, data, text, at FROM signed_object WHERE box = 'in' AND verdict = ?"
+        " ORDER BY id DESC LIMIT ?",
+        (Verdict.UNKNOWN_SIGNER, PENDING_MAX),
+    )
+    agreed = int(facts["clock_agreed_at"] or b"0")
+    return OrderState(
+        load_trust(db),
+        int(facts["kit_number"] or b"0") if facts["role"] == b"kit" else 0,
+        0 if pairing is None else pairing[0],
+        tuple(
+            KnownObject(digest, kind, number, bool(exercise), Verdict(verdict), expires_at)
+            for digest, kind, number, exercise, verdict, expires_at in known
+        ),
+        tuple(pending)[::-1],
+        frozenset(
+            (number, bool(exercise))
+            for number, exercise in db.execute("SELECT number, exercise FROM cancelled_order")
+        ),
+        frozenset(row[0] for row in db.execute("SELECT pairing FROM refused")),
+        abs(now - agreed) < CLOCK_TRUSTED_MS,
+    )
+
+
+def load_trust(db: sqlite3.Connection) -> Trust:
+    """Whom this installation believes."""
+    keys = _fact(db, "authorities")
+    lists = db.execute("SELECT version, whole, entries FROM trust_list").fetchall()
+    duty = db.execute("SELECT place, name, public FROM duty_key ORDER BY place")
+    return Trust(
+        _fact(db, "network_id"),
+        _fact(db, "exercise") == b"1",
+        tuple(keys[at : at + KEY_BYTES] for at in range(0, len(keys), KEY_BYTES)),
+        {place: DutyKey(place, name, public) for place, name, public in duty},
+        frozenset(_fact(db, "grave")),
+        {version: frozenset(_numbers(entries)) for version, _whole, entries in lists},
+        max((version for version, whole, _entries in lists if whole), default=0),
+    )
+
+
+def _fact(db: sqlite3.Connection, key: str) -> bytes:
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return b"" if row is None else bytes(row[0])
+
+
+def _numbers(entries: bytes) -> list[int]:
+    return [int.from_bytes(entries[at : at + 2], "big") for at in range(0, len(entries), 2)]
+
+
+# -- writers ---------------------------------------------------------------------------------
+
+
+def _ordered(db: sqlite3.Connection, c: Ordered, now: int) -> None:
+    """A message stands in the list once, whatever ways its object came by."""
+    record = _carrier(db, c, now) if c.carrier or not _known(db, c.digest) else None
+    if c.digest and _known(db, c.digest):
+        if record is not None:
+            _unlist(db, record, c.digest)
+        return
+    db.execute(
+        "INSERT INTO signed_object (box, digest, record, kind, number, exercise, answer,"
+        " precedence, issued_s, expires_at, verdict, code, data, text, at)"
+        " VALUES ('in', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            c.digest or None,
+            record,
+            c.kind,
+            c.number,
+            int(c.exercise),
+            int(c.answer),
+            int(c.precedence),
+            c.issued_s,
+            c.expires_at,
+            c.verdict,
+            c.code,
+            c.data,
+            c.text,
+            now,
+        ),
+    )
+    if c.verdict is Verdict.VALID and c.kind in SILENT_KINDS and record is not None:
+        _hide(db, record)
+
+
+def _known(db: sqlite3.Connection, digest: bytes) -> bool:
+    row = db.execute("SELECT 1 FROM signed_object WHERE digest = ?", (digest,)).fetchone()
+    return row is not None
+
+
+def _carrier(db: sqlite3.Connection, c: Ordered, now: int) -> int | None:
+    """The record that brought it; one that came alone gets a record of its own."""
+    if c.carrier:
+        row = db.execute("SELECT id FROM record WHERE digest = ?", (c.carrier,)).fetchone()
+        return None if row is None else int(row[0])
+    name = c.digest[:RECORD_DIGEST_BYTES]
+    cursor = db.execute(
+        "INSERT INTO record (digest, code, box, author, kind, precedence, minute, twin, clock,"
+        " data, text, written_at, received_at) VALUES (?, ?, 'in', ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)",
+        (
+            name,
+            record_id(name),
+            c.pairing,
+            int(RecordKind.ORDER),
+            int(c.precedence),
+            c.issued_s // 60,
+            c.data,
+            c.text,
+            c.issued_s * 1000,
+            now,
+        ),
+    )
+    db.execute(
+        "INSERT INTO delivery (record, pairing, box, listed, precedence, state, state_at)"
+        " VALUES (?, ?, 'in', 1, ?, 'held', ?)",
+        (cursor.lastrowid, c.pairing, int(c.precedence), now),
+    )
+    return cursor.lastrowid
+
+
+def _unlist(db: sqlite3.Connection, record: int, digest: bytes) -> None:
+    """The same object came again in another record."""
+    first = db.execute("SELECT record FROM signed_object WHERE digest = ?", (digest,)).fetchone()
+    if first[0] != record:
+        _hide(db, record)
+
+
+def _hide(db: sqlite3.Connection, record: int) -> None:
+    db.execute("UPDATE delivery SET listed = 0, state = 'read' WHERE record = ?", (record,))
+
+
+def _judged(db: sqlite3.Connection, c: Judged, now: int) -> None:
+    db.execute(
+        "UPDATE signed_object SET verdict = ?, expires_at = ? WHERE digest = ?",
+        (c.verdict, c.expires_at, c.digest),
+    )
+
+
+def _order_cancelled(db: sqlite3.Connection, c: OrderCancelled, now: int) -> None:
+    db.execute(
+        "INSERT OR IGNORE INTO cancelled_order (number, exercise, by, at) VALUES (?, ?, ?, ?)",
+        (c.number, int(c.exercise), c.by, now),
+    )
+
+
+def _trust_listed(db: sqlite3.Connection, c: TrustListed, now: int) -> None:
+    if not c.delta:
+        db.execute("DELETE FROM trust_list WHERE version < ?", (c.version,))
+    entries = b"".join(number.to_bytes(2, "big") for number in c.revoked)
+    db.execute(
+        "INSERT OR IGNORE INTO trust_list (version, whole, issued_s, entries, at)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (c.version, int(not c.delta), c.issued_s, entries, now),
+    )
+
+
+def _duty_key_learned(db: sqlite3.Connection, c: DutyKeyLearned, now: int) -> None:
+    db.execute(
+        "INSERT OR IGNORE INTO duty_key (place, name, public) VALUES (?, ?, ?)",
+        (c.index, c.name, c.public),
+    )
+
+
+def _wipe_ordered(db: sqlite3.Connection, c: WipeOrdered, now: int) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
+        (WIPE_FACT, str(c.number).encode()),
+    )
+
+
+def _order_answered(db: sqlite3.Connection, c: OrderAnswered, now: int) -> None:
+    """A right code stands for ever; a wrong one until a right one comes."""
+    row = db.execute(
+        "SELECT o.code FROM signed_object o JOIN delivery d ON d.record = o.record"
+        " WHERE o.box = 'out' AND o.kind = ? AND o.number = ? AND d.pairing = ?",
+        (int(ObjectKind.ORDER), c.number, c.pairing),
+    ).fetchone()
+    if row is None:
+        return
+    db.execute(
+        "INSERT INTO order_answer (number, pairing, at, correct, text) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (number, pairing) DO UPDATE SET at = excluded.at,"
+        " correct = excluded.correct, text = excluded.text WHERE correct = 0",
+        (c.number, c.pairing, now, int(row[0] == c.code), c.text),
+    )
+
+
+def _quarantined(db: sqlite3.Connection, c: Quarantined, now: int) -> None:
+    """What is unknown goes round in a ring; of a revoked kit the first frames are kept, once."""
+    held = db.execute(
+        "SELECT coalesce(sum(length(frame)), 0) FROM quarantine WHERE pairing IS ?", (c.pairing,)
+    ).fetchone()[0]
+    if c.pairing is not None and held + len(c.frame) > REFUSED_BYTES_MAX:
+        return
+    db.execute(
+        "INSERT OR IGNORE INTO quarantine (pairing, kit_number, link, at, tag, frame)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (c.pairing, c.kit_number, c.link, now, c.frame[-TAG_BYTES:], c.frame),
+    )
+    over = held + len(c.frame) - RING_BYTES_MAX if c.pairing is None else 0
+    for number, size in db.execute(
+        "SELECT id, length(frame) FROM quarantine WHERE pairing IS NULL ORDER BY id LIMIT 4096"
+    ).fetchall():
+        if over <= 0:
+            break
+        db.execute("DELETE FROM quarantine WHERE id = ?", (number,))
+        over -= size
+
+
+def clock_jumped(db: sqlite3.Connection, c: ClockJumped) -> None:
+    """The lives of orders that came in move along with the clock."""
+    db.execute(
+        "UPDATE signed_object SET expires_at = expires_at + ?"
+        " WHERE box = 'in' AND expires_at IS NOT NULL",
+        (c.by_ms,),
+    )
+
+
+def refused(db: sqlite3.Connection, pairings: Sequence[int]) -> list[int]:
+    """Those of the pairings that were revoked."""
+    gone = {row[0] for row in db.execute("SELECT pairing FROM refused")}
+    return [pairing for pairing in pairings if pairing in gone]
+
+
+WRITERS: dict[type, Callable[[sqlite3.Connection, Any, int], None]] = {
+    Ordered: _ordered,
+    Judged: _judged,
+    OrderCancelled: _order_cancelled,
+    TrustListed: _trust_listed,
+    DutyKeyLearned: _duty_key_learned,
+    WipeOrdered: _wipe_ordered,
+    OrderAnswered: _order_answered,
+    Quarantined: _quarantined,
+}
