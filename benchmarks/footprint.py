@@ -27,6 +27,7 @@ from report import Options, Report, median, quietly
 from stations import add_link, enrolled, free_port
 
 from crisiskit.clock import wall_ms
+from crisiskit.keystore import opened
 from crisiskit.model import Precedence, RecordKind
 from crisiskit.store.store import Draft, Store
 
@@ -196,7 +197,7 @@ def _starts(machine: Machine, kit: Path, report: Report) -> None:
 
 def _fill(kit: Path) -> None:
     """A list as it looks after some days."""
-    store = Store(kit / "store.db", wall_ms)
+    store = Store(kit / "store.db", wall_ms, opened(kit).vault)
     text = "Bridge {n} is passable again for light vehicles"
     store.keep(
         [

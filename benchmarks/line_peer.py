@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from crisiskit import enrolment  # noqa: E402
-from crisiskit.store.views import Views  # noqa: E402
+from crisiskit.installation import looking, reading  # noqa: E402
 
 LINK = """
 [[link]]
@@ -86,24 +86,15 @@ class CrisisKit(Peer):  # type: ignore[misc]
         """Messages readable at the center."""
         if self.hub.poll() is not None:
             raise RuntimeError(f"the center ended: see {self.x.path('b', 'log')}")
-        views = Views(self.center / "store.db")
-        try:
+        with looking(self.center) as views:
             return views.count("in")
-        finally:
-            views.close()
 
     def received(self) -> list[str]:
         """Their texts."""
-        views = Views(self.center / "store.db")
-        try:
+        with reading(self.center) as views:
             return [message.text for message in views.search("in")]
-        finally:
-            views.close()
 
 
 def _phase(home: Path) -> str:
-    views = Views(home / "store.db")
-    try:
+    with looking(home) as views:
         return next((link.phase for link in views.links(0)), "")
-    finally:
-        views.close()

@@ -24,11 +24,12 @@ from stations import add_link, enrolled, free_port
 
 from crisiskit.agent import Agent
 from crisiskit.clock import wall_ms
+from crisiskit.installation import looking, reading
+from crisiskit.keystore import opened
 from crisiskit.links import ConfiguredLink, configured_links
 from crisiskit.model import Precedence, RecordKind
 from crisiskit.settings import load
 from crisiskit.store.store import Draft, Store
-from crisiskit.store.views import Views
 from hardware.sim.core9602 import Nature
 from hardware.sim.gateway import PlayedGateway
 from hardware.sim.modem9602 import PlayedModem
@@ -114,7 +115,9 @@ async def measure(folder: Path, texts: list[str]) -> Outcome:
     await gateway.ready.wait()
     add_link(center_home, CENTER.format(port=port, mt=gateway.mt_port))
     add_link(kit_home, KIT.format(port=folder / "modem"))
-    center, kit = Store(center_home / "store.db", wall_ms), Store(kit_home / "store.db", wall_ms)
+    center, kit = (
+        Store(home / "store.db", wall_ms, opened(home).vault) for home in (center_home, kit_home)
+    )
     kit.keep([Draft(RecordKind.TEXT, Precedence.ROUTINE, text) for text in texts])
     nature = Nature(session_s=0.02, loss=LOSS, maybe=MAYBE, seed=1, boot_s=0.1)
     stop = asyncio.Event()
@@ -128,7 +131,7 @@ async def measure(folder: Path, texts: list[str]) -> Outcome:
                 Agent(kit, [_modem_link(kit_home)], wall_ms, os.urandom),
             )
         ]
-        with closing(Views(kit_home / "store.db")) as views:
+        with looking(kit_home) as views:
             while (held := views.tally("out").get("held", 0)) < len(texts):
                 if now() - began > GIVE_UP_S:
                     break
@@ -144,7 +147,7 @@ async def measure(folder: Path, texts: list[str]) -> Outcome:
 
 def _arrived(center: Path) -> tuple[Counter[str], int]:
     """The texts at the center, and how many envelopes brought them."""
-    with closing(Views(center / "store.db")) as views:
+    with reading(center) as views:
         texts = Counter(message.text for message in views.search("in"))
     with closing(sqlite3.connect(center / "store.db")) as db:
         return texts, db.execute("SELECT count(*) FROM arrived").fetchone()[0]

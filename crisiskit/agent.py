@@ -22,8 +22,10 @@ from crisiskit.enrolment import own_signature
 from crisiskit.errors import BusyError, CrisiskitError, StoreError
 from crisiskit.floor import Floor
 from crisiskit.installation import Places
+from crisiskit.keystore import opened
 from crisiskit.links import ConfiguredLink, configured_links
 from crisiskit.lock import AgentLock
+from crisiskit.panic import erase_home
 from crisiskit.settings import load
 from crisiskit.step import Decoding, Now, Step, Transmit
 from crisiskit.store.commit import WithdrawnError
@@ -44,7 +46,6 @@ from crisiskit.sync.events import (
     Tick,
 )
 from crisiskit.trusted import WipeOrdered
-from crisiskit.wiping import wipe
 from transports.link import LinkError, LinkState, Phase
 
 __all__ = ["Agent", "AgentLock", "run"]
@@ -69,7 +70,9 @@ async def run(home: Path, until_idle: bool = False, stop: asyncio.Event | None =
     The caller holds the AgentLock. Raises CrisiskitError for settings or a store that
     cannot be used.
     """
-    store = Store(Places.of(home).store, wall_ms)
+    stop = stop or asyncio.Event()
+    store = Store(Places.of(home).store, wall_ms, opened(home).vault)
+    watch = asyncio.create_task(_stop_when_erased(Places.of(home).keystore, stop))
     try:
         if store.meta(WIPE_FACT) is None:
             floor = Floor(Places.of(home).floor)
@@ -79,13 +82,22 @@ async def run(home: Path, until_idle: bool = False, stop: asyncio.Event | None =
             sign = own_signature(home)
             clear = load(home, links=False).clear.allowed
             agent = Agent(store, configured_links(home), wall_ms, os.urandom, sign, floor, clear)
-            await agent.run(until_idle, stop or asyncio.Event())
+            await agent.run(until_idle, stop)
         wiped = store.meta(WIPE_FACT) is not None
     finally:
+        watch.cancel()
         store.close()
     if wiped:
         log.warning("wiped_by_order")
-        wipe(home)
+        erase_home(home)
+
+
+async def _stop_when_erased(keystore: Path, stop: asyncio.Event) -> None:
+    """A panic erases the keystore first; who still holds its keys must let go."""
+    while keystore.exists():
+        await asyncio.sleep(WATCH_S)
+    log.warning("keystore_gone")
+    stop.set()
 
 
 @dataclass(slots=True)

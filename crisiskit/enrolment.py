@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -36,15 +36,16 @@ from crisiskit.crypto.identity import (
 from crisiskit.crypto.keys import SECRET_BYTES, root_key
 from crisiskit.crypto.statement import Sign
 from crisiskit.errors import CrisiskitError, TrustError, UsageError
-from crisiskit.files import SECRET, erase, read_small, sync_folder, write_whole
+from crisiskit.files import SECRET, read_small, sync_folder, write_whole
 from crisiskit.installation import (
     KIT,
     Installation,
     Places,
+    looking,
     open_installation,
-    reading,
     writing,
 )
+from crisiskit.keystore import ASKED, IDENTITY, Keys, create, opened, opened_with
 from crisiskit.model import CENTER, EVERY_KIT, Direction
 from crisiskit.starter import starter_settings
 from crisiskit.store.issue import bring_up_to_date
@@ -55,24 +56,34 @@ _FOLDER_MODE = 0o700
 
 
 def create_center(
-    home: Path, name: str, exercise: bool, roots: tuple[bytes, ...] = ()
+    home: Path,
+    name: str,
+    exercise: bool,
+    roots: tuple[bytes, ...] = (),
+    passphrase: str | None = None,
 ) -> Installation:
     """A new network: keys, center file, settings, store. Raises CrisiskitError ``home_taken``.
 
     ``roots`` are the fingerprints of its three root keys, none for one without ceremony.
+    Without a passphrase a key file opens its keystore.
     """
     check_name(name)
     places = _prepare(home)
-    _make_key(places, lambda: CenterIdentity.make(os.urandom).secret)
-    identity = CenterIdentity(_key(places, CENTER_SECRET_BYTES), roots)
+    made = CenterIdentity.make(os.urandom)
+    keys = _make_keys(home, kit_fingerprint(made.authority_public), made.secret, passphrase)
+    identity = CenterIdentity(_identity(keys, CENTER_SECRET_BYTES), roots)
     center_file = make_center_file(identity, name, exercise)
     network = read_center_file(center_file)
-    _finish(places, CENTER, name, center_file, own_fp=center_fingerprint(network))
+    _finish(places, keys, CENTER, name, center_file, own_fp=center_fingerprint(network))
     return open_installation(home)
 
 
-def create_kit(home: Path, name: str, center_file: bytes) -> Installation:
+def create_kit(
+    home: Path, name: str, center_file: bytes, passphrase: str | None = None
+) -> Installation:
     """A new kit of the network in ``center_file``, to be activated later.
+
+    Without a passphrase a key file opens its keystore.
 
     Raises CrisiskitError ``home_taken``, UsageError ``name_reserved``, TrustError ``enrol_...``.
     """
@@ -80,8 +91,9 @@ def create_kit(home: Path, name: str, center_file: bytes) -> Installation:
         raise UsageError("name_reserved", name=name)
     read_center_file(center_file)
     places = _prepare(home)
-    _make_key(places, lambda: KitIdentity.make(os.urandom).secret)
-    _finish(places, KIT, name, center_file)
+    made = KitIdentity.make(os.urandom)
+    keys = _make_keys(home, made.fingerprint, made.secret, passphrase)
+    _finish(places, keys, KIT, name, center_file)
     return open_installation(home)
 
 
@@ -93,11 +105,12 @@ def make_request(home: Path) -> bytes:
     kit = _of_role(home, KIT)
     if kit.active:
         raise CrisiskitError("already_active", number=kit.kit_number)
-    if not kit.places.asked.exists():
-        identity, network = _kit_identity(kit.places), read_network(kit.places)
-        request, secret = seal_request(identity, kit.name, network, os.urandom)
-        write_whole(kit.places.asked, secret + request, SECRET)
-    return _asked(kit.places)[1]
+    keys = opened(home)
+    if keys.secret(ASKED) is None:
+        network = read_network(kit.places)
+        request, secret = seal_request(_kit_identity(keys), kit.name, network, os.urandom)
+        keys.put(**{ASKED: secret + request})
+    return _asked(home, keys)[1]
 
 
 def asking(home: Path, request: bytes) -> tuple[str, str]:
@@ -106,8 +119,8 @@ def asking(home: Path, request: bytes) -> tuple[str, str]:
     Raises CrisiskitError ``not_a_center``, TrustError ``enrol_...`` for a request that cannot
     be trusted.
     """
-    center = _of_role(home, CENTER)
-    asked = read_request(request, center_identity(center.places))
+    _of_role(home, CENTER)
+    asked = read_request(request, center_identity(Places.of(home)))
     return asked.name, comparison_code(request)
 
 
@@ -119,7 +132,7 @@ def enrol(home: Path, request: bytes) -> tuple[bytes, int, str]:
     under another request.
     """
     center = _of_role(home, CENTER)
-    identity = center_identity(center.places)
+    identity = center_identity(Places.of(home))
     asked = read_request(request, identity)
     network, secret = read_network(center.places), asked.pairing_secret
     pairing = _pairing(CENTER, 0, asked.name, asked.kit_public, secret, network)
@@ -136,10 +149,10 @@ def activate(home: Path, reply: bytes) -> Installation:
     ``already_active``, TrustError ``enrol_...``.
     """
     kit = _of_role(home, KIT)
-    digest = hashlib.sha256(reply).digest()
+    digest, keys = hashlib.sha256(reply).digest(), opened(home)
     if not kit.active:
-        secret, request = _asked(kit.places)
-        network, identity = read_network(kit.places), _kit_identity(kit.places)
+        secret, request = _asked(home, keys)
+        network, identity = read_network(kit.places), _kit_identity(keys)
         number = read_reply(reply, identity.fingerprint, request, network).kit_number
         pairing = _pairing(KIT, number, kit.name, identity.public, secret, network)
         with writing(home) as store:
@@ -151,7 +164,8 @@ def activate(home: Path, reply: bytes) -> Installation:
             )
     elif _activated_by(home) != digest:
         raise CrisiskitError("already_active", number=kit.kit_number)
-    erase(kit.places.asked)
+    if keys.secret(ASKED) is not None:
+        keys.put(**{ASKED: None})
     return open_installation(home)
 
 
@@ -159,8 +173,8 @@ def own_signature(home: Path) -> Sign:
     """Signs with this station's key. Raises CrisiskitError for keys that cannot be read."""
     station = open_installation(home)
     if station.role == CENTER:
-        return center_identity(station.places).sign
-    return _kit_identity(station.places).sign
+        return center_identity(Places.of(home)).sign
+    return _kit_identity(opened(home)).sign
 
 
 def read_network(places: Places) -> CenterFile:
@@ -170,7 +184,8 @@ def read_network(places: Places) -> CenterFile:
 
 def center_identity(places: Places) -> CenterIdentity:
     """The keys of this center."""
-    return CenterIdentity(_key(places, CENTER_SECRET_BYTES), read_network(places).roots)
+    secret = _identity(opened(places.home), CENTER_SECRET_BYTES)
+    return CenterIdentity(secret, read_network(places).roots)
 
 
 def center_fingerprint(network: CenterFile) -> bytes:
@@ -196,13 +211,16 @@ def _prepare(home: Path) -> Places:
     return places
 
 
-def _make_key(places: Places, make: Callable[[], bytes]) -> None:
-    """Make this station's key, unless an earlier try that was cut made it."""
-    if not places.identity.exists():
-        write_whole(places.identity, make(), SECRET)
+def _make_keys(home: Path, owner: bytes, identity: bytes, passphrase: str | None) -> Keys:
+    """The keystore of a new station, or the one that an earlier try made before it was cut."""
+    if not Places.of(home).keystore.exists():
+        return create(home, owner, {IDENTITY: identity}, passphrase)
+    return opened(home) if passphrase is None else opened_with(home, passphrase.encode())
 
 
-def _finish(places: Places, role: str, name: str, center_file: bytes, **facts: bytes) -> None:
+def _finish(
+    places: Places, keys: Keys, role: str, name: str, center_file: bytes, **facts: bytes
+) -> None:
     """The files, the store last and whole: from here on the home folder counts as made."""
     network = read_center_file(center_file)
     write_whole(places.network, center_file)
@@ -211,7 +229,7 @@ def _finish(places: Places, role: str, name: str, center_file: bytes, **facts: b
     new = places.store.with_name("store.new")
     _forget(new)
     write_whole(new, b"", SECRET)
-    with closing(Store(new, wall_ms)) as store:
+    with closing(Store(new, wall_ms, keys.vault)) as store:
         store.lay_ballast()
         store.set_meta(
             role=role.encode(),
@@ -245,14 +263,14 @@ def _of_role(home: Path, role: str) -> Installation:
     return installation
 
 
-def _kit_identity(places: Places) -> KitIdentity:
-    return KitIdentity(_key(places, SIGNING_SECRET_BYTES))
+def _kit_identity(keys: Keys) -> KitIdentity:
+    return KitIdentity(_identity(keys, SIGNING_SECRET_BYTES))
 
 
-def _key(places: Places, size: int) -> bytes:
-    secret = read_small(places.identity, size)
-    if len(secret) != size:
-        raise CrisiskitError("file_unreadable", path=places.identity, detail="damaged")
+def _identity(keys: Keys, size: int) -> bytes:
+    secret = keys.secret(IDENTITY)
+    if secret is None or len(secret) != size:
+        raise TrustError("keystore_damaged")
     return secret
 
 
@@ -277,15 +295,15 @@ def _number_for(asked: Request, kits: Sequence[Admitted]) -> int:
 
 
 def _activated_by(home: Path) -> bytes:
-    with reading(home) as views:
+    with looking(home) as views:
         return views.fact("activated_by")
 
 
-def _asked(places: Places) -> tuple[bytes, bytes]:
+def _asked(home: Path, keys: Keys) -> tuple[bytes, bytes]:
     """The pairing secret and the request that carries it sealed."""
-    if not places.asked.exists():
-        raise CrisiskitError("not_asked", path=places.home)
-    data = read_small(places.asked, SECRET_BYTES + FILE_BYTES_MAX)
+    data = keys.secret(ASKED)
+    if data is None:
+        raise CrisiskitError("not_asked", path=home)
     return data[:SECRET_BYTES], data[SECRET_BYTES:]
 
 

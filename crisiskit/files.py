@@ -14,6 +14,7 @@ from crisiskit.errors import CrisiskitError
 
 OPEN = 0o644
 SECRET = 0o600
+_BLANK_BYTES = 1024 * 1024
 _BINARY = getattr(os, "O_BINARY", 0)
 _WAITLESS = getattr(os, "O_NONBLOCK", 0) | _BINARY
 
@@ -40,6 +41,19 @@ def whole(path: Path, mode: int = OPEN) -> Iterator[BinaryIO]:
         new.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def replace_secret(path: Path, data: bytes) -> None:
+    """``write_whole`` for a secret; the bytes that stood there before are overwritten.
+
+    Best effort, as with ``erase``.
+    """
+    if os.name == "nt" or not path.exists():
+        write_whole(path, data, SECRET)
+        return
+    with path.open("r+b") as old:
+        write_whole(path, data, SECRET)
+        _blank(old)
 
 
 def write_new(path: Path, data: bytes) -> None:
@@ -78,11 +92,19 @@ def erase(path: Path) -> None:
     if not path.exists():
         return
     with path.open("r+b") as file:
-        file.write(bytes(path.stat().st_size))
-        file.flush()
-        os.fsync(file.fileno())
+        _blank(file)
     path.unlink()
     sync_folder(path.parent)
+
+
+def _blank(file: BinaryIO) -> None:
+    """Zeros over all of an open file, on the disk when this returns."""
+    left = os.fstat(file.fileno()).st_size
+    file.seek(0)
+    while left > 0:
+        left -= file.write(bytes(min(left, _BLANK_BYTES)))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

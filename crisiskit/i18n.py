@@ -233,6 +233,52 @@ ERRORS = {
     "port_in_use": N_(
         "Another program is listening on {address}. Stop it, or choose another port."
     ),
+    # what protects it
+    "home_locked": N_(
+        "This installation is locked by its passphrase. Run “crisiskit unlock” first, or name a "
+        "file in CRISISKIT_PASSPHRASE_FILE."
+    ),
+    "passphrase_wrong": N_("The passphrase is wrong. Nothing was changed; try again."),
+    "passphrase_short": N_("The passphrase is too short: at least {least} characters."),
+    "passphrase_empty": N_(
+        "The file {path} has no passphrase in its first line, or one that is too long."
+    ),
+    "passphrase_not_text": N_("The first line of {path} is not text in UTF-8."),
+    "passphrase_differs": N_("The two passphrases differ. Nothing was changed; try again."),
+    "passphrase_none": N_(
+        "No passphrase protects this installation. Set one with “crisiskit passphrase”."
+    ),
+    "key_file_missing": N_(
+        "The key file {path} is missing: nothing kept here can be read without it. Bring it "
+        "back, or name its place in CRISISKIT_KEY_FILE."
+    ),
+    "key_file_wrong": N_(
+        "The key file is not the one that opens this installation. Find the right one and name "
+        "its place in CRISISKIT_KEY_FILE."
+    ),
+    "keystore_missing": N_(
+        "The keystore {path} is missing: nothing kept here can be read without it. Bring it "
+        "back with “crisiskit restore”."
+    ),
+    "keystore_damaged": N_(
+        "The keystore is damaged. Keep a copy of it, and bring it back with “crisiskit restore”."
+    ),
+    "sealed_otherwise": N_(
+        "Something kept here was altered on the disk, or was sealed with another key. Nothing "
+        "was changed; run “crisiskit doctor”."
+    ),
+    "backup_wrong_file": N_("This file is no backup of crisiskit. Take the right one."),
+    "backup_damaged": N_(
+        "This backup is damaged or incomplete. Nothing was changed; use another copy of it."
+    ),
+    "backup_of_another": N_(
+        "This backup belongs to another installation than the one in {path}. Name an empty "
+        "folder with --home."
+    ),
+    "no_memory_folder": N_(
+        "There is no folder in memory for the opened key ({variable} names none that is yours "
+        "alone). Name the passphrase's file in CRISISKIT_PASSPHRASE_FILE instead."
+    ),
     # enrolment
     "enrol_wrong_file": N_(
         "This is another kind of file than the one needed here. A request comes from the kit, "

@@ -24,16 +24,16 @@ RESERVE_ROOM_BYTES = 64 * 1024 * 1024
 class Places:
     """The files of a home folder.
 
-    ``identity``: the secret key of this station. ``asked``: between request and activation,
-    the pairing secret and the request as sent. ``network``: the center file. ``floor``: the
-    highest epoch ever opened. ``log``: what an agent inside a screen logs.
+    ``keystore``: all secrets, sealed. ``key_file``: what opens it where no passphrase does.
+    ``network``: the center file. ``floor``: the highest epoch ever opened, which no backup takes
+    back. ``log``: what an agent inside a screen logs.
     """
 
     home: Path
     store: Path
     keys: Path
-    identity: Path
-    asked: Path
+    keystore: Path
+    key_file: Path
     network: Path
     settings: Path
     lock: Path
@@ -48,8 +48,8 @@ class Places:
             home,
             store=home / "store.db",
             keys=keys,
-            identity=keys / "identity.key",
-            asked=keys / "asked.key",
+            keystore=keys / "keystore",
+            key_file=keys / "keyfile",
             network=home / "network.ckcn",
             settings=home / "settings.toml",
             lock=home / "agent.lock",
@@ -78,7 +78,7 @@ class Installation:
 
 def open_installation(home: Path) -> Installation:
     """What this home folder is. Raises CrisiskitError ``home_missing``."""
-    with reading(home) as views:
+    with looking(home) as views:
         return Installation(
             Places.of(home),
             views.role,
@@ -91,20 +91,42 @@ def open_installation(home: Path) -> Installation:
 
 
 @contextmanager
-def reading(home: Path) -> Iterator[Views]:
-    """The reading side of an installation. Raises CrisiskitError ``home_missing``."""
+def looking(home: Path) -> Iterator[Views]:
+    """The reading side of an installation without its keys: facts and counts, but no words.
+
+    Raises CrisiskitError ``home_missing``.
+    """
     from crisiskit.store.views import Views
 
-    with closing(Views(_store_of(home))) as views:
+    with closing(Views(_store_of(home), None)) as views:
+        yield views
+
+
+@contextmanager
+def reading(home: Path) -> Iterator[Views]:
+    """The reading side of an installation.
+
+    Raises CrisiskitError ``home_missing``, and what ``keystore.opened`` raises.
+    """
+    from crisiskit.keystore import opened
+    from crisiskit.store.views import Views
+
+    path = _store_of(home)
+    with closing(Views(path, opened(home).vault)) as views:
         yield views
 
 
 @contextmanager
 def writing(home: Path) -> Iterator[Store]:
-    """The writing side of an installation. Raises CrisiskitError ``home_missing``."""
+    """The writing side of an installation.
+
+    Raises CrisiskitError ``home_missing``, and what ``keystore.opened`` raises.
+    """
+    from crisiskit.keystore import opened
     from crisiskit.store.store import Store
 
-    with closing(Store(_store_of(home), wall_ms)) as store:
+    path = _store_of(home)
+    with closing(Store(path, wall_ms, opened(home).vault)) as store:
         yield store
 
 

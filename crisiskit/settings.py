@@ -1,8 +1,9 @@
 """The settings file of an installation as checked, frozen values; and where its home is.
 
-``settings.toml`` holds ``language``, ``name``, ``log_level`` and one ``[[link]]`` table for
-each link: ``name``, ``kind``, optionally ``price`` and ``clear``, and the keys of that kind.
-``[clear]`` says whether messages may be readable by all. Secrets never stand in it.
+``settings.toml`` holds ``language``, ``name``, ``log_level``, ``key_file``, a ``[screen]`` table
+and one ``[[link]]`` table for each link: ``name``, ``kind``, optionally ``price`` and ``clear``,
+and the keys of that kind. ``[clear]`` says whether messages may be readable by all. Secrets
+never stand in it.
 """
 
 from __future__ import annotations
@@ -76,20 +77,36 @@ class ClearSettings(Struct, frozen=True, forbid_unknown_fields=True):
     allowed: bool = False
 
 
+class ScreenSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``lock_after_min``: minutes without a key until a screen locks itself, 0 for never.
+
+    None: as is usual, 10 where a passphrase is set.
+    """
+
+    lock_after_min: Annotated[float, Meta(ge=0)] | None = None
+
+
 class Settings(Struct, frozen=True):
-    """The whole file. ``links`` is empty where it was loaded without them."""
+    """The whole file. ``links`` is empty where it was loaded without them.
+
+    ``key_file`` is where the key file is, if it does not lie beside the keystore.
+    """
 
     language: str | None
     name: str | None
     log_level: str
     links: tuple[LinkSettings, ...]
     clear: ClearSettings = ClearSettings()
+    key_file: str | None = None
+    screen: ScreenSettings = ScreenSettings()
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     language: Literal["en", "fr"] | None = None
     name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    key_file: Annotated[str, Meta(min_length=1)] | None = None
+    screen: ScreenSettings = ScreenSettings()
     link: Annotated[tuple[dict[str, Any], ...], Meta(max_length=LINKS_MAX)] = ()
     clear: ClearSettings = ClearSettings()
 
@@ -126,7 +143,15 @@ def load(home: Path, *, links: bool = True, find: Find | None = None) -> Setting
     found: tuple[LinkSettings, ...] = ()
     if links and file.link:
         found = _links(path, file.link, find or _find_kind)
-    return Settings(file.language, file.name, file.log_level, found, file.clear)
+    return Settings(
+        file.language,
+        file.name,
+        file.log_level,
+        found,
+        file.clear,
+        file.key_file,
+        file.screen,
+    )
 
 
 def _parse(path: Path) -> dict[str, Any]:

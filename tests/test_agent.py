@@ -14,6 +14,7 @@ import pytest
 from crisiskit import agent as agent_module
 from crisiskit.agent import Agent
 from crisiskit.crypto.keys import root_key
+from crisiskit.crypto.vault import Vault
 from crisiskit.errors import CrisiskitError, StoreError
 from crisiskit.links import ConfiguredLink
 from crisiskit.model import CENTER, Direction, Precedence, RecordKind
@@ -22,6 +23,7 @@ from crisiskit.store.store import Draft, NewPairing, Store
 from crisiskit.store.views import Views
 from transports.link import LinkError, LinkState, Phase, Receiver, Traits, Trouble
 
+VAULT = Vault(bytes(32))
 FP, CENTER_FP = b"k" * 16, b"c" * 16
 
 
@@ -65,7 +67,10 @@ class Buggy(Wire):
 
 def stores(tmp_path: Path) -> tuple[Store, Store]:
     wall = lambda: time.time_ns() // 1_000_000  # noqa: E731
-    kit, center = Store(tmp_path / "kit.db", wall), Store(tmp_path / "center.db", wall)
+    kit, center = (
+        Store(tmp_path / "kit.db", wall, VAULT),
+        Store(tmp_path / "center.db", wall, VAULT),
+    )
     up, down = (root_key(b"s" * 32, bytes(16), FP, way).key for way in Direction)
     kit.set_meta(role=b"kit", name=b"kit-1", own_fp=FP)
     kit.add_pairing(
@@ -113,7 +118,7 @@ async def until(ready: Callable[[], bool], seconds: float = 8.0) -> None:
 
 
 def held(store: Store) -> int:
-    views = Views(store.path)
+    views = Views(store.path, VAULT)
     try:
         return views.tally("out").get("held", 0)
     finally:
@@ -121,7 +126,7 @@ def held(store: Store) -> int:
 
 
 def texts(store: Store) -> list[str]:
-    views = Views(store.path)
+    views = Views(store.path, VAULT)
     try:
         return sorted(message.text for message in views.search("in"))
     finally:
@@ -132,7 +137,7 @@ async def test_what_another_process_keeps_is_found_and_held(tmp_path: Path) -> N
     kit, center = stores(tmp_path)
     up, down = wires()
     async with running(make(kit, ("wire", up)), make(center, ("wire", down))):
-        other_process = Store(kit.path, lambda: 1_790_000_000_000)
+        other_process = Store(kit.path, lambda: 1_790_000_000_000, VAULT)
         say(other_process, "water")
         await until(lambda: held(kit) == 1)
         other_process.close()
@@ -168,7 +173,7 @@ async def test_a_withdrawal_in_the_last_moment_wins_and_the_rest_goes_on(tmp_pat
     kit_agent = make(kit, ("wire", up))
     for text in ("never mind", "water"):
         say(kit, text)
-    views = Views(kit.path)
+    views = Views(kit.path, VAULT)
     ref = min(message.ref for message in views.page())
     views.close()
     real, raced = kit.apply, False
@@ -194,7 +199,7 @@ async def test_a_defect_in_one_link_leaves_the_others_at_work(tmp_path: Path) ->
         say(kit, "water")
         await until(lambda: held(kit) == 1)
         await until(lambda: bad.runs >= 1)
-        views = Views(kit.path)
+        views = Views(kit.path, VAULT)
         await until(lambda: {link.name: link.phase for link in views.links(0)}["bad"] == "down")
         views.close()
 
@@ -209,7 +214,7 @@ async def test_a_failing_link_hands_its_message_to_another(tmp_path: Path) -> No
     ):
         say(kit, "water")
         await until(lambda: held(kit) == 1)
-    views = Views(kit.path)
+    views = Views(kit.path, VAULT)
     assert views.page()[0].link == "two"
     views.close()
 
@@ -271,7 +276,7 @@ async def test_a_kit_enrolled_while_the_center_runs_is_heard_and_written_to(tmp_
     kit, center = stores(tmp_path)
     up, down = wires()
     fp = b"2" * 16
-    late = Store(tmp_path / "late.db", kit._wall)
+    late = Store(tmp_path / "late.db", kit._wall, VAULT)
     up_key, down_key = (root_key(b"t" * 32, bytes(16), fp, way).key for way in Direction)
     late.set_meta(role=b"kit", name=b"kit-2", own_fp=fp)
     pairing = NewPairing(
@@ -280,7 +285,7 @@ async def test_a_kit_enrolled_while_the_center_runs_is_heard_and_written_to(tmp_
     late.add_pairing(pairing)
     async with running(make(center, ("wire", down))):
         await asyncio.sleep(0.5)
-        center_too = Store(center.path, center._wall)
+        center_too = Store(center.path, center._wall, VAULT)
         center_too.add_pairing(
             NewPairing(2, "kit-2", fp, bytes(32), fp, bytes(32), down_key, up_key, keeps_root=True)
         )
@@ -298,10 +303,10 @@ async def test_a_kit_revoked_while_the_center_runs_is_refused_from_then_on(tmp_p
     async with running(make(center, ("wire", down)), make(kit, ("wire", up))):
         say(kit, "before")
         await until(lambda: held(kit) == 1)
-        center_too = Store(center.path, center._wall)
+        center_too = Store(center.path, center._wall, VAULT)
         issue.refuse(center_too, "kit-1", "stolen")
         await asyncio.sleep(0.6)
-        kit_too = Store(kit.path, kit._wall)
+        kit_too = Store(kit.path, kit._wall, VAULT)
         say(kit_too, "after")
         aside = "SELECT count(*) FROM quarantine WHERE pairing = 1"
         await until(lambda: center_too._db.execute(aside).fetchone() >= (1,))

@@ -8,16 +8,18 @@ from pathlib import Path
 def run(home: Path, *, plain: bool) -> int:
     """Open the desk, or its line mode, on the center in ``home``; its exit status."""
     from crisiskit.installation import Places
+    from crisiskit.keystore import opened
     from crisiskit.screens.estimator import currencies, estimator
+    from crisiskit.screens.guard import guard_of
 
+    vault, guard = opened(home).vault, guard_of(home)
     store, price, paid = Places.of(home).store, estimator(home), currencies(home)
     if plain:
         from crisiskit.center.plain import DeskLines
 
-        DeskLines(store, price, currencies=paid).run()
-        return 0
+        return DeskLines(store, vault, price, currencies=paid, guard=guard).run()
     from crisiskit.center.desk import DeskApp
 
-    app = DeskApp(store, price, paid)
+    app = DeskApp(store, vault, price, paid, guard)
     app.run()
     return app.return_code or 0

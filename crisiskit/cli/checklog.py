@@ -53,11 +53,12 @@ def logbook(home: Path) -> Iterator[tuple[Logbook, bytes]]:
     """The log of an installation, and the public key of its center."""
     from crisiskit.crypto.enrol import FILE_BYTES_MAX, read_center_file
     from crisiskit.files import read_small
+    from crisiskit.keystore import opened
     from crisiskit.store.logbook import Logbook
 
     places = open_installation(home).places
     center = read_center_file(read_small(places.network, FILE_BYTES_MAX))
-    with closing(Logbook(places.store)) as book:
+    with closing(Logbook(places.store, opened(home).vault)) as book:
         yield book, center.authority_public
 
 

@@ -44,6 +44,23 @@ def json_option(command: Command) -> Command:
     return option(command)
 
 
+def file_option(name: str, words: str, variable: str | None = None) -> Callable[[Command], Command]:
+    """An option that names a file."""
+    return click.option(
+        name, type=click.Path(path_type=Path), metavar="FILE", envvar=variable, help=words
+    )
+
+
+def secret_at_terminal(question: str) -> str | None:
+    """What a person types unseen; None where nobody sits at a terminal."""
+    if not sys.stdin.isatty():
+        return None
+    answer = click.prompt(
+        question, hide_input=True, err=True, default="", show_default=False, prompt_suffix=" "
+    )
+    return str(answer)
+
+
 def examples(*lines: str) -> str:
     """The end of a help page. ``\\b`` tells click to leave the lines as they are."""
     return "\b\n" + "\n".join([_("Examples:"), *(f"  {line}" for line in lines)])

@@ -9,13 +9,19 @@ from pathlib import Path
 
 import click
 
-from crisiskit.cli.common import emit, examples, home_option, json_option, say
+from crisiskit.cli.common import emit, examples, file_option, home_option, json_option, say
 from crisiskit.errors import TrustError
 from crisiskit.harmless import in_line
 from crisiskit.i18n import _
 from crisiskit.installation import Installation
+from crisiskit.passphrase import FILE_VARIABLE
 
 file_argument = click.Path(path_type=Path)
+passphrase_option = file_option(
+    "--passphrase-file",
+    _("Protect it by the passphrase in the first line of this file."),
+    FILE_VARIABLE,
+)
 _BLANKS_AND_DASHES = re.compile(r"[\s\u2010-\u2015-]+")
 _ANSWERS = {"yes": True, "oui": True, "no": False, "non": False}
 _ANSWER_BYTES_MAX = 1000
@@ -38,22 +44,30 @@ _ANSWER_BYTES_MAX = 1000
     metavar="FILE",
     help=_("The public half of a root key; all three, or none for a small network."),
 )
+@passphrase_option
 @json_option
 @home_option
 def center_init(
-    home: Path, name: str, exercise: bool, roots: tuple[Path, ...], as_json: bool
+    home: Path,
+    name: str,
+    exercise: bool,
+    roots: tuple[Path, ...],
+    passphrase_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Make a new network."""
     from crisiskit.ceremony import fingerprints
     from crisiskit.enrolment import create_center
 
-    made = create_center(home, name, exercise, fingerprints(roots))
+    passphrase = _passphrase(passphrase_file)
+    made = create_center(home, name, exercise, fingerprints(roots), passphrase)
     if as_json:
         emit({**_facts(made), "center_file": str(made.places.network)})
         return
     say(_("Center “{name}” is ready in {home}.").format(name=made.name, home=home))
     say(_("Give this file to each kit: {path}").format(path=made.places.network))
     say(_("Next: name its links in {path}").format(path=made.places.settings))
+    _warn_of_key_file(passphrase_file)
 
 
 @click.command(
@@ -117,15 +131,18 @@ def _digits(code: str) -> str:
 @click.option(
     "--center", required=True, type=file_argument, help=_("The center file of the network.")
 )
+@passphrase_option
 @json_option
 @home_option
-def kit_init(home: Path, name: str, center: Path, as_json: bool) -> None:
+def kit_init(
+    home: Path, name: str, center: Path, passphrase_file: Path | None, as_json: bool
+) -> None:
     """Make a kit."""
     from crisiskit.crypto.enrol import FILE_BYTES_MAX
     from crisiskit.enrolment import create_kit
     from crisiskit.files import read_small
 
-    made = create_kit(home, name, read_small(center, FILE_BYTES_MAX))
+    made = create_kit(home, name, read_small(center, FILE_BYTES_MAX), _passphrase(passphrase_file))
     if as_json:
         emit(_facts(made))
         return
@@ -135,6 +152,7 @@ def kit_init(home: Path, name: str, center: Path, as_json: bool) -> None:
         say(_("This is an EXERCISE network."))
     name = f"request.ckrq --home {shlex.quote(str(home))}"
     say(_("Next: crisiskit kit request -o {name}").format(name=name))
+    _warn_of_key_file(passphrase_file)
 
 
 @click.command(
@@ -179,6 +197,17 @@ def kit_activate(home: Path, reply: Path, as_json: bool) -> None:
         return
     say(_("This kit is active as number {number}.").format(number=active.kit_number))
     say(_("Next: name its links in {path}").format(path=active.places.settings))
+
+
+def _passphrase(file: Path | None) -> str | None:
+    from crisiskit.passphrase import checked_new, read_passphrase
+
+    return None if file is None else checked_new(read_passphrase(file))
+
+
+def _warn_of_key_file(passphrase_file: Path | None) -> None:
+    if passphrase_file is None:
+        say(_("No passphrase protects it: “crisiskit passphrase” sets one."))
 
 
 def _facts(made: Installation) -> dict[str, object]:

@@ -11,7 +11,7 @@ import click
 from crisiskit.cli.common import emit, examples, home_option, json_option, say
 from crisiskit.clock import wall_ms
 from crisiskit.i18n import _, ngettext, trouble_word
-from crisiskit.installation import agent_runs, reading
+from crisiskit.installation import agent_runs, looking
 
 if TYPE_CHECKING:
     from crisiskit.model import LinkView
@@ -31,7 +31,7 @@ def links(home: Path, as_json: bool) -> None:
     """Show the links."""
     from crisiskit.settings import load
 
-    with reading(home) as views:
+    with looking(home) as views:
         tables = load(home).links
         seen = {view.name: view for view in views.links(wall_ms())}
     if as_json:

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 import click
 
 from crisiskit import __version__
+from crisiskit.cli.common import secret_at_terminal
 from crisiskit.cli.groups import LazyGroup
 from crisiskit.errors import CrisiskitError
 from crisiskit.i18n import DOMAIN, LOCALES, _, explain, language
+from crisiskit.passphrase import ask_with
 
 INTERRUPTED = 130
 
@@ -85,6 +87,12 @@ cli = LazyGroup(
         "desk": "crisiskit.cli.screens:desk",
         "agent": "crisiskit.cli.running:agent",
         "links": "crisiskit.cli.links:links",
+        "backup": "crisiskit.cli.backup:backup",
+        "restore": "crisiskit.cli.backup:restore",
+        "panic": "crisiskit.cli.panic:panic",
+        "passphrase": "crisiskit.cli.protection:passphrase",
+        "unlock": "crisiskit.cli.protection:unlock",
+        "lock": "crisiskit.cli.protection:lock",
         "simulate": "crisiskit.cli.main:simulate",
         "doctor": "crisiskit.cli.doctor:doctor",
     },
@@ -98,6 +106,7 @@ def run(arguments: Sequence[str]) -> int:
     Trouble in the world becomes one sentence on standard error. A bug keeps its traceback.
     """
     _teach_click()
+    ask_with(lambda _home: secret_at_terminal(_("Passphrase:")))
     try:
         status = cli.main(list(arguments), prog_name="crisiskit", standalone_mode=False)
         return status if isinstance(status, int) else 0

@@ -9,7 +9,7 @@ import click
 from crisiskit.cli.common import examples, home_option, say
 from crisiskit.errors import CrisiskitError
 from crisiskit.i18n import _, ngettext
-from crisiskit.installation import KIT, lay_reserve, open_installation, reading
+from crisiskit.installation import KIT, lay_reserve, looking, open_installation
 from crisiskit.log import LEVELS
 
 level_option = click.option(
@@ -34,7 +34,7 @@ def agent(home: Path, until_idle: bool, log_level: str | None) -> None:
         raise CrisiskitError("not_activated")
     serve(home, until_idle, log_level)
     if until_idle:
-        with reading(home) as views:
+        with looking(home) as views:
             waiting = views.waiting()
         if waiting:
             text = ngettext("{n} message still waits.", "{n} messages still wait.", waiting)

@@ -58,11 +58,20 @@ def _show(package: str, station: Installation, plain: bool, lang: str | None) ->
     if not plain and needs_terminal():
         raise CrisiskitError("no_terminal")
     from crisiskit.cli.inside import agent_inside
+    from crisiskit.cli.panic import tell_erased
+    from crisiskit.keystore import opened
+    from crisiskit.screens.guard import ERASED
     from crisiskit.settings import load
 
     home = station.places.home
     settings = load(home, links=False)
     set_language(lang or os.environ.get("CRISISKIT_LANG") or settings.language)
-    with agent_inside(home, settings.log_level):
-        status = import_module(package).run(home, plain=plain)
-    click.get_current_context().exit(status or 0)
+    opened(home)  # asks for the passphrase, if it has to, before anything is drawn
+    status = 0
+    try:
+        with agent_inside(home, settings.log_level):
+            status = import_module(package).run(home, plain=plain)
+    finally:
+        if status == ERASED:
+            tell_erased(home)
+    click.get_current_context().exit(0 if status == ERASED else status)

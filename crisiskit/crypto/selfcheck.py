@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 from crisiskit.crypto.bundle import RootKey, root_signed
@@ -35,6 +36,31 @@ def _seal() -> bool:
     )
     wanted = "588c979a61c663d2f066d0c2c0f989806d5f6b61dac38417e8d12cfdf926e0"
     return sealed == bytes.fromhex(wanted)
+
+
+def _seal_for_disk() -> bool:
+    """RFC 5297, appendix A.1."""
+    key = "fffefdfcfbfaf9f8f7f6f5f4f3f2f1f0f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
+    associated = bytes.fromhex("101112131415161718191a1b1c1d1e1f2021222324252627")
+    sealed = AESSIV(bytes.fromhex(key)).encrypt(
+        bytes.fromhex("112233445566778899aabbccddee"), [associated]
+    )
+    return sealed.hex() == "85632d07c6e8f37f950acd320a2ecc9340c02b9690c4dc04daef7f6afe5c"
+
+
+def _stretch() -> bool:
+    """RFC 9106, section 5.3: the test vector of Argon2id, 32 KiB."""
+    argon = Argon2id(
+        salt=b"\x02" * 16,
+        length=32,
+        iterations=3,
+        lanes=4,
+        memory_cost=32,
+        ad=b"\x04" * 12,
+        secret=b"\x03" * 8,
+    )
+    wanted = "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659"
+    return argon.derive(b"\x01" * 32).hex() == wanted
 
 
 def _derive() -> bool:
@@ -85,6 +111,8 @@ def _root() -> bool:
 
 _CHECKS: dict[str, Callable[[], bool]] = {
     "AES-CCM": _seal,
+    "AES-SIV": _seal_for_disk,
+    "Argon2id": _stretch,
     "HKDF": _derive,
     "Ed25519": _sign,
     "BLAKE2s": _check,

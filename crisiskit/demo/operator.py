@@ -13,7 +13,6 @@ from crisiskit.model import Message, RecordKind
 from crisiskit.orders import Wanted, give
 from crisiskit.store import issue, order_views
 from crisiskit.store.store import Draft
-from crisiskit.store.views import Views
 
 LOOK_S = 1.0
 LIFE_S = 6 * 3600
@@ -56,21 +55,19 @@ def order(home: Path) -> str:
 class Operator(threading.Thread):
     """Sits at the center's desk for as long as the demo lasts."""
 
-    def __init__(self, home: Path, store: Path) -> None:
+    def __init__(self, home: Path) -> None:
         super().__init__(daemon=True)
         self._home = home
-        self._store = store
         self._over = threading.Event()
 
     def run(self) -> None:
         """An order first; then each message is opened and confirmed."""
         order(self._home)
-        views = Views(self._store)
-        while not self._over.wait(LOOK_S):
-            for message in views.triage():
-                open_message(self._home, message)
-                confirm(self._home, message)
-        views.close()
+        with reading(self._home) as views:
+            while not self._over.wait(LOOK_S):
+                for message in views.triage():
+                    open_message(self._home, message)
+                    confirm(self._home, message)
 
     def go_home(self) -> None:
         """The demo is over."""

@@ -7,12 +7,11 @@ import sys
 
 from crisiskit.demo.operator import Operator
 from crisiskit.demo.stage import Stage
-from crisiskit.installation import Places
 
 
 def play(stage: Stage, seconds: float) -> int:
     """Open the field screen on the demo's kit; its exit status."""
-    operator = Operator(stage.center, Places.of(stage.center).store)
+    operator = Operator(stage.center)
     operator.start()
     command = [sys.executable, "-m", "crisiskit", "field", "--home", str(stage.kit)]
     try:

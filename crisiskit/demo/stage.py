@@ -8,14 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 
 from crisiskit import enrolment
 from crisiskit.errors import CrisiskitError
-from crisiskit.installation import Places
-from crisiskit.store.views import Views
+from crisiskit.installation import Places, looking
 from transports.link import Phase
 
 READY_S = 40.0
@@ -144,7 +142,7 @@ class Stage:
             raise CrisiskitError("demo_failed", detail=self._last_words())
 
     def _center_listens(self) -> bool:
-        with closing(Views(Places.of(self.center).store)) as views:
+        with looking(self.center) as views:
             return any(link.phase == Phase.READY for link in views.links(0))
 
     def _last_words(self) -> str:

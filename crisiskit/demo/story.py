@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
 
 import click
 
@@ -13,7 +12,7 @@ from crisiskit.compose import compose_form
 from crisiskit.demo import operator
 from crisiskit.demo.stage import Stage
 from crisiskit.i18n import _, ngettext
-from crisiskit.installation import writing
+from crisiskit.installation import reading, writing
 from crisiskit.links import link_traits
 from crisiskit.model import Message, Precedence, Record, RecordKind, State
 from crisiskit.render import money_text, one_line, precedence_word, state_word
@@ -36,10 +35,7 @@ def tell(stage: Stage, seconds: float) -> int:
     for name, draft in zip(ids, drafts, strict=True):
         _show_price(stage, name, draft)
     stage.start("agent", "--home", str(stage.kit))
-    with (
-        closing(Views(stage.kit / "store.db")) as kit,
-        closing(Views(stage.center / "store.db")) as center,
-    ):
+    with reading(stage.kit) as kit, reading(stage.center) as center:
         return _watch(stage, kit, center, began, end)
 
 

@@ -1,20 +1,19 @@
-"""Checks of one home folder: role, keys, store, room on the disk."""
+"""Checks of one home folder: role, store, room on the disk."""
 
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 from crisiskit.clock import wall_ms
+from crisiskit.doctor import protection
 from crisiskit.doctor.finding import Finding, Level, ok, warning, wrong
 from crisiskit.errors import CrisiskitError
 from crisiskit.i18n import _, explain
-from crisiskit.installation import Installation, Places, agent_runs, open_installation, reading
+from crisiskit.installation import Installation, Places, agent_runs, looking, open_installation
 from crisiskit.model import CENTER
 from crisiskit.render import size_text
 from crisiskit.store import schema
@@ -24,12 +23,11 @@ from crisiskit.store.store import BALLAST_BYTES
 ROOM_BYTES_SOME = 256 * 1024 * 1024
 ROOM_BYTES_LEAST = 32 * 1024 * 1024
 DAY_MS = 86_400_000
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def exists(home: Path) -> bool:
     """Whether there is, or was, an installation."""
-    return Places.of(home).store.exists() or Places.of(home).identity.exists()
+    return Places.of(home).store.exists() or Places.of(home).keystore.exists()
 
 
 def nothing_yet(home: Path) -> Finding:
@@ -52,7 +50,7 @@ def findings(home: Path) -> Iterator[Finding]:
         yield _role(installation)
         yield from _dates(home)
         yield _network(installation)
-    yield _keys(places)
+    yield from protection.findings(home, store.level is not Level.WRONG)
     yield from _room(places)
     yield _agent(home)
 
@@ -88,8 +86,8 @@ def _role(station: Installation) -> Finding:
 
 def _dates(home: Path) -> Iterator[Finding]:
     """A message dated after now means that a clock was wrong, then or now."""
-    with reading(home) as views:
-        newest = max((message.state_at for message in views.page()), default=0)
+    with looking(home) as views:
+        newest = views.newest_change()
     if newest > wall_ms() + DAY_MS:
         yield warning(
             "clock",
@@ -110,21 +108,6 @@ def _network(station: Installation) -> Finding:
         text = _("{path} belongs to another network.").format(path=station.places.network)
         return wrong("network", text, again)
     return ok("network", _("Network “{name}”.").format(name=network.name))
-
-
-def _keys(places: Places) -> Finding:
-    """Secrets are there and for their owner only."""
-    if not places.identity.exists():
-        text = _("The key {path} is missing.").format(path=places.identity)
-        return wrong("keys", text, _("Bring it back from a backup, or enrol this machine anew."))
-    if os.name == "nt":
-        return ok("keys", _("The keys are there."))
-    secrets = [places.keys, *places.keys.iterdir(), places.store]
-    for path in secrets:
-        if path.exists() and stat.S_IMODE(path.stat().st_mode) & _OTHERS:
-            text = _("Other people on this machine can read {path}.").format(path=path)
-            return wrong("keys", text, f"chmod go= {shlex.quote(str(path))}")
-    return ok("keys", _("The keys are there, for their owner only."))
 
 
 def _room(places: Places) -> Iterator[Finding]:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
 from crisiskit.clock import wall_ms
+from crisiskit.crypto.vault import Vault
 from crisiskit.errors import CrisiskitError
 from crisiskit.forms import catalog
 from crisiskit.harmless import in_line
@@ -28,9 +29,12 @@ from crisiskit.screens.compose import (
     price_lines,
 )
 from crisiskit.screens.dialogs import Choose, key_help
+from crisiskit.screens.guard import Guard
 from crisiskit.screens.lines import station
 from crisiskit.screens.linkbar import EUROS, Currencies, LinkBar, any_clear, down_links
+from crisiskit.screens.locked import LockScreen
 from crisiskit.screens.order import OrderScreen
+from crisiskit.screens.protected import ProtectedApp, protection_keys
 from crisiskit.screens.rows import RowList, Rows
 from crisiskit.screens.view import MessageScreen, clock
 from crisiskit.screens.writer import Writer
@@ -46,7 +50,7 @@ MAIN_ACTIONS = frozenset(
 )
 
 
-class StationApp(App[None]):
+class StationApp(ProtectedApp):
     """The base of the field screen and the desk. Reads the database, writes through a thread."""
 
     CSS_PATH = Path(__file__).with_name("style.tcss")
@@ -58,10 +62,17 @@ class StationApp(App[None]):
         Binding("ctrl+q,ctrl+c", "leave", priority=True),
     ]
 
-    def __init__(self, store: Path, estimator: Estimator, currencies: Currencies = EUROS) -> None:
-        super().__init__(ansi_color=True)
-        self.views = Views(store)
-        self.writer = Writer(store)
+    def __init__(
+        self,
+        store: Path,
+        vault: Vault,
+        estimator: Estimator,
+        currencies: Currencies = EUROS,
+        guard: Guard | None = None,
+    ) -> None:
+        super().__init__(guard)
+        self.views = Views(store, vault)
+        self.writer = Writer(store, vault)
         self.estimator = estimator
         self.currencies = currencies
         self._version = -1
@@ -109,7 +120,8 @@ class StationApp(App[None]):
         return self.screen_stack[0].query_one("#list", RowList)
 
     def look(self) -> None:
-        """Draw anew only if somebody committed something."""
+        """Draw anew only if somebody committed something; lock what nobody uses."""
+        self.look_at_guard()
         try:
             version = self.views.data_version()
         except CrisiskitError:
@@ -141,8 +153,17 @@ class StationApp(App[None]):
             main.query_one(LinkBar).show(self.views.links(wall_ms()), self.currencies)
             if isinstance(self.screen, MessageScreen | OrderScreen):
                 self.screen.reload()
+            elif isinstance(self.screen, LockScreen):
+                self.show_locked(self.screen)
         except CrisiskitError as error:
             self.tell(explain(error))
+
+    def show_locked(self, page: LockScreen) -> None:
+        """See ProtectedApp."""
+        waiting = self.views.waiting()
+        words = ngettext("{n} waiting", "{n} waiting", waiting).format(n=waiting)
+        page.query_one("#head", Bar).show(_("LOCKED"), f"{words}   {clock(wall_ms())}")
+        page.query_one(LinkBar).show(self.views.links(wall_ms()), self.currencies)
 
     def on_resize(self) -> None:
         """The columns follow the width."""
@@ -275,7 +296,7 @@ class StationApp(App[None]):
 
     def action_help(self) -> None:
         """All keys."""
-        self.push_screen(key_help(_("Keys"), self.help_keys()))
+        self.push_screen(key_help(_("Keys"), (*self.help_keys(), *protection_keys())))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Letters are commands on the main screen only; above it they are typed.
@@ -291,6 +312,8 @@ class StationApp(App[None]):
 
     def action_leave(self) -> None:
         """End the screen; what was kept stays kept, and no words are lost unasked."""
+        if self.locked:
+            return
         pages = [one for one in self.screen_stack if isinstance(one, Composer) and one.written()]
         if not pages:
             self.exit()

@@ -13,6 +13,7 @@ from crisiskit.cards import card_lines
 from crisiskit.clock import minute_of, wall_ms
 from crisiskit.codec.forms import AnyField, Choice
 from crisiskit.compose import compose_form, compose_text, parse_precedence
+from crisiskit.crypto.vault import Vault
 from crisiskit.errors import CrisiskitError, StoreError, TrustError, UsageError
 from crisiskit.forms import catalog
 from crisiskit.forms.answers import AnswerError, parse_answer
@@ -21,9 +22,11 @@ from crisiskit.forms.words import fold, pick
 from crisiskit.harmless import clean_text, in_line
 from crisiskit.i18n import N_, _, explain, language
 from crisiskit.model import Message, Precedence, RecordKind
+from crisiskit.panic import WORD, confirms
 from crisiskit.render import body_lines, trust_word
 from crisiskit.screens.arrivals import Arrivals, arrival_words
 from crisiskit.screens.compose import Estimator, price_lines
+from crisiskit.screens.guard import ERASED, Guard
 from crisiskit.screens.lines import age, card_or_line, life_word, station
 from crisiskit.screens.linkbar import (
     EUROS,
@@ -49,6 +52,7 @@ WORDS = {
     "cancel": N_("cancel"),
     "links": N_("links"),
     "help": N_("help"),
+    "erase": N_("erase"),
     "quit": N_("quit"),
     "order": N_("order"),
     "exercise": N_("exercise"),
@@ -77,15 +81,19 @@ class Lines:
     def __init__(
         self,
         store: Path,
+        vault: Vault,
         estimator: Estimator,
         read: TextIO = sys.stdin,
         write: TextIO = sys.stdout,
         currencies: Currencies = EUROS,
+        guard: Guard | None = None,
     ) -> None:
-        self.views = Views(store)
-        self.store = Store(store, wall_ms)
+        self.views = Views(store, vault)
+        self.store = Store(store, wall_ms, vault)
         self.estimator = estimator
         self.currencies = currencies
+        self.guard = guard
+        self.status = 0
         self._arrivals = Arrivals(self.views)
         self._read, self._write = read, write
         self.shown: list[Message] = []
@@ -101,11 +109,15 @@ class Lines:
             "cancel": (self.cancel, _("with a number: withdraw it while it is only KEPT")),
             "links": (self.links, _("the links and what they cost today")),
             "help": (self.help, _("these words")),
+            "erase": (self.erase, _("panic: erase everything kept here; asks first")),
             "quit": (self.quit, _("leave")),
         }
 
-    def run(self) -> None:
-        """Until the person leaves or the input ends. No byte of either side can break it."""
+    def run(self) -> int:
+        """Until the person leaves or the input ends; the exit status.
+
+        No byte of either side can break it.
+        """
         for stream in (self._read, self._write):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="replace")
@@ -124,6 +136,7 @@ class Lines:
         finally:
             self.store.close()
             self.views.close()
+        return self.status
 
     def _tell_news(self) -> None:
         """What came in meanwhile; Enter alone looks again."""
@@ -149,8 +162,8 @@ class Lines:
             jobs[found[0]][0](rest.strip())
         except CrisiskitError as error:
             self.say(explain(error))
-        except DropError:
-            self.say(_("Not sent."))
+        except DropError as dropped:
+            self.say(str(dropped) or _("Not sent."))
 
     # -- talking ---------------------------------------------------------------------------
 
@@ -351,6 +364,17 @@ class Lines:
         """The words."""
         for word, (_job, words) in self.jobs().items():
             self.say(f"{_(WORDS[word])}: {words}")
+
+    def erase(self, _rest: str) -> None:
+        """Erase everything, after a word was typed."""
+        self.say(_("Everything kept here will be erased for ever: keys, messages, settings."))
+        if self.guard is None or not confirms(
+            self.ask(_("Type {word} to go on: ").format(word=_(WORD)))
+        ):
+            raise DropError(_("Nothing was erased."))
+        self.guard.erase_keys()
+        self.status = ERASED
+        raise LeaveError
 
     def quit(self, _rest: str) -> None:
         """Leave."""

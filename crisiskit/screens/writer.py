@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from crisiskit.clock import wall_ms
+from crisiskit.crypto.vault import Vault
 from crisiskit.store.store import Draft, Store
 
 T = TypeVar("T")
@@ -20,8 +21,9 @@ class Writer:
     Every call returns when its change is on disk, or raises what the store raised.
     """
 
-    def __init__(self, path: Path, wall: Callable[[], int] = wall_ms) -> None:
+    def __init__(self, path: Path, vault: Vault, wall: Callable[[], int] = wall_ms) -> None:
         self._path = path
+        self._vault = vault
         self._wall = wall
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
         self._store: Store | None = None
@@ -60,5 +62,5 @@ class Writer:
 
     def _open(self) -> Store:
         if self._store is None:
-            self._store = Store(self._path, self._wall)
+            self._store = Store(self._path, self._wall, self._vault)
         return self._store

@@ -22,8 +22,8 @@ from tempfile import TemporaryDirectory
 from crisiskit.errors import CrisiskitError
 from crisiskit.sim.disk import Disk
 from crisiskit.sim.witness import Promises, Recording, contents, record
-from crisiskit.sim.world import Carrier, Station, World
-from crisiskit.step import Snapshot
+from crisiskit.sim.world import VAULT, Carrier, Station, World
+from crisiskit.snapshot import Snapshot
 from crisiskit.store.store import Store
 from crisiskit.store.views import Views
 from transports.link import Traits
@@ -115,7 +115,7 @@ def _cut(folder: Path, disk: Disk, recording: Recording, at: int, rng: Random) -
 
 def harm_in(path: Path, promises: Promises, at: int) -> str:
     """What a cut did to one database, empty if nothing; opens it as the next start would."""
-    with closing(Store(path, lambda: 0)) as store, closing(sqlite3.connect(path)) as db:
+    with closing(Store(path, lambda: 0, VAULT)) as store, closing(sqlite3.connect(path)) as db:
         if db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
             return "damaged"
         if db.execute("PRAGMA foreign_key_check").fetchall() or not _chained(store.snapshot()):
@@ -124,7 +124,7 @@ def harm_in(path: Path, promises: Promises, at: int) -> str:
     digests = [digest for _, digest in promises.states]
     if found not in digests[reported : reported + 2]:
         return "lost" if found in digests else "half_done"
-    with closing(Views(path)) as views:
+    with closing(Views(path, VAULT)) as views:
         there = {message.id for message in views.search("out")}
     return "" if promises.kept_by(at) <= there else "lost"
 
@@ -155,7 +155,7 @@ def goes_on(folder: Path) -> bool:
 
 
 def _written(station: Station) -> Counter[str]:
-    with closing(Views(station.store.path)) as views:
+    with closing(Views(station.store.path, VAULT)) as views:
         return Counter(m.text for m in views.search("out") if m.state != "cancelled")
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from crisiskit.model import CENTER, Precedence, RecordKind
 from crisiskit.sim.disk import Disk, Operation
 from crisiskit.sim.vfs import watching
-from crisiskit.sim.world import EPOCH_MS, Carrier, Station, World
+from crisiskit.sim.world import EPOCH_MS, VAULT, Carrier, Station, World
 from crisiskit.store.store import Draft, Store
 from crisiskit.store.views import Views
 from transports.link import Traits
@@ -107,7 +107,7 @@ class Witness(Store):
     def __init__(
         self, path: Path, wall: Callable[[], int], recording: Recording, settings: Sequence[str]
     ) -> None:
-        super().__init__(path, wall)
+        super().__init__(path, wall, VAULT)
         for setting in settings:
             self._db.execute(f"PRAGMA {setting}")
         self._operations = recording.operations
@@ -178,7 +178,7 @@ def _saying(
 
 def _opening(world: World, station: Station) -> Callable[[], None]:
     def open_first() -> None:
-        views = Views(station.store.path)
+        views = Views(station.store.path, VAULT)
         unread = views.triage(rows=1)
         views.close()
         if unread:

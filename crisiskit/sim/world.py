@@ -7,6 +7,7 @@ any two events and start again from their store.
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import random
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from typing import Protocol
 
 from crisiskit.crypto.identity import KitIdentity, network_id
 from crisiskit.crypto.keys import root_key
+from crisiskit.crypto.vault import Vault
 from crisiskit.model import CENTER, Direction, Precedence, RecordKind
 from crisiskit.step import Change, EpochOpened, Now, Step, Transmit
 from crisiskit.store.store import Draft, NewPairing, Store
@@ -36,6 +38,7 @@ from crisiskit.sync.events import (
 from transports.link import Traits
 
 EPOCH_MS = 1_790_000_000_000
+VAULT = Vault(bytes(32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +125,10 @@ class World:
         return [self.center, *self.kits]
 
     def _station(self, folder: Path, name: str, is_center: bool) -> Station:
-        identity = KitIdentity.make(self.rng.randbytes)
-        station = Station(name, Store(folder / f"{name}.db", lambda: 0), is_center, identity)
-        station.store = Store(folder / f"{name}.db", lambda: self._wall(station))
+        identity = KitIdentity(_secret_of(name))
+        path = folder / f"{name}.db"
+        station = Station(name, Store(path, lambda: 0, VAULT), is_center, identity)
+        station.store = Store(path, lambda: self._wall(station), VAULT)
         role = CENTER if is_center else "kit"
         authority = identity.public if is_center else self.center.identity.public
         station.store.set_meta(
@@ -231,7 +235,7 @@ class World:
 
     def texts(self, station: Station, box: str = "in") -> list[str]:
         """What is listed in a box."""
-        views = Views(station.store.path)
+        views = Views(station.store.path, VAULT)
         try:
             return [message.text for message in views.search(box)]
         finally:
@@ -239,7 +243,7 @@ class World:
 
     def waiting(self, station: Station) -> int:
         """How many messages are not known to be held."""
-        views = Views(station.store.path)
+        views = Views(station.store.path, VAULT)
         try:
             return views.waiting()
         finally:
@@ -284,7 +288,7 @@ class World:
         path = station.store.path
         station.store.close()
         path.write_bytes(backup)
-        station.store = Store(path, lambda: self._wall(station))
+        station.store = Store(path, lambda: self._wall(station), VAULT)
         if knows:
             station.store.resume_restored(station.floor, self.rng.randbytes)
 
@@ -391,3 +395,8 @@ class World:
         if not station.is_center:
             return self.center
         return next((kit for kit in self.kits if kit.name == transmit.peer), None)
+
+
+def _secret_of(name: str) -> bytes:
+    """A signing key that is the same in every world: one may go on where another stopped."""
+    return hashlib.sha256(f"identity of {name}".encode()).digest()

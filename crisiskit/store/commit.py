@@ -6,15 +6,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from crisiskit.codec.header import is_clear
-from crisiskit.codec.record import record_id
-from crisiskit.model import Direction, Record
 from crisiskit.step import (
     Acknowledged,
     Advanced,
     Announced,
     Answered,
-    Arrived,
     Change,
     ClockAgreed,
     ClockJumped,
@@ -23,7 +19,6 @@ from crisiskit.step import (
     EpochHeard,
     EpochOpened,
     Expired,
-    Forked,
     PartArrived,
     PartsDropped,
     Raised,
@@ -33,11 +28,13 @@ from crisiskit.step import (
     Sealed,
     Sent,
     Spent,
-    Unpacked,
     Vouched,
 )
-from crisiskit.store import orders
-from crisiskit.store.own import encode_own, note_named, sign_named
+from crisiskit.store import arrivals, orders
+from crisiskit.store.arrivals import share
+from crisiskit.store.connect import Database
+from crisiskit.store.own import encode_own, sign_named
+from crisiskit.store.schema import Sealed as Column
 
 DAY_MS = 86_400_000
 SECRETS_KEPT = 1024
@@ -47,20 +44,20 @@ class WithdrawnError(Exception):
     """A delivery was cancelled by somebody else before it could be sealed."""
 
 
-def apply(db: sqlite3.Connection, changes: Sequence[Change], now: int) -> None:
+def apply(db: Database, changes: Sequence[Change], now: int) -> None:
     """Write all changes. Raises ``WithdrawnError`` when one of them lost a race."""
     for change in changes:
         _WRITERS[type(change)](db, change, now)
 
 
-def _epoch_opened(db: sqlite3.Connection, c: EpochOpened, now: int) -> None:
+def _epoch_opened(db: Database, c: EpochOpened, now: int) -> None:
     db.execute(
         "INSERT INTO sending_epoch (pairing, epoch, salt, part_key) VALUES (?, ?, ?, ?)",
-        (c.pairing, c.epoch, c.salt, c.part_key),
+        (c.pairing, c.epoch, c.salt, db.vault.seal(c.part_key, Column.PART_KEY)),
     )
     db.execute(
         "UPDATE pairing SET send_epoch = ?, send_chain = ? WHERE id = ?",
-        (c.epoch + 1, c.chain_key, c.pairing),
+        (c.epoch + 1, db.vault.seal(c.chain_key, Column.SEND_CHAIN), c.pairing),
     )
 
 
@@ -111,7 +108,7 @@ def _sent(db: sqlite3.Connection, c: Sent, now: int) -> None:
         "UPDATE delivery SET frame_bytes = frame_bytes + ?, credits = credits + ?, link = ?"
         " WHERE id = ?",
         [
-            (_share(c.frame_bytes, i, n), _share(c.credits, i, n), c.link, row[0])
+            (share(c.frame_bytes, i, n), share(c.credits, i, n), c.link, row[0])
             for i, row in enumerate(rows)
         ],
     )
@@ -127,11 +124,6 @@ def _sent(db: sqlite3.Connection, c: Sent, now: int) -> None:
         " AND epoch = ? AND seq = ? AND state = 'sealed'",
         (now, *key),
     )
-
-
-def _share(total: int, i: int, n: int) -> int:
-    """The i-th of n whole shares that add up to the total."""
-    return total * (i + 1) // n - total * i // n
 
 
 def _spent(db: sqlite3.Connection, c: Spent, now: int) -> None:
@@ -178,10 +170,10 @@ def _acknowledged(db: sqlite3.Connection, c: Acknowledged, now: int) -> None:
     )
 
 
-def _doubted(db: sqlite3.Connection, c: Doubted, now: int) -> None:
+def _doubted(db: Database, c: Doubted, now: int) -> None:
     db.execute(
         "UPDATE pairing SET send_epoch = ?, send_chain = ? WHERE id = ? AND send_epoch <= ?",
-        (c.send_epoch, c.chain_key, c.pairing, c.send_epoch),
+        (c.send_epoch, db.vault.seal(c.chain_key, Column.SEND_CHAIN), c.pairing, c.send_epoch),
     )
     doubt(db, c.pairing)
 
@@ -237,7 +229,7 @@ def _announced(db: sqlite3.Connection, c: Announced, now: int) -> None:
     db.execute("UPDATE pairing SET announce = 0 WHERE id = ?", (c.pairing,))
 
 
-def _epoch_heard(db: sqlite3.Connection, c: EpochHeard, now: int) -> None:
+def _epoch_heard(db: Database, c: EpochHeard, now: int) -> None:
     db.execute(
         "INSERT INTO heard_epoch (pairing, epoch, salt, digest, nth) VALUES (?, ?, ?, ?,"
         " (SELECT coalesce(max(nth), 0) + 1 FROM heard_epoch WHERE pairing = ?))",
@@ -247,7 +239,7 @@ def _epoch_heard(db: sqlite3.Connection, c: EpochHeard, now: int) -> None:
         return
     db.executemany(
         "INSERT OR IGNORE INTO epoch_secret (pairing, epoch, secret) VALUES (?, ?, ?)",
-        [(c.pairing, epoch, secret) for epoch, secret in c.secrets],
+        [(c.pairing, epoch, db.vault.seal(s, Column.EPOCH_SECRET)) for epoch, s in c.secrets],
     )
     db.execute(
         "DELETE FROM epoch_secret WHERE pairing = ? AND epoch < ?",
@@ -255,135 +247,8 @@ def _epoch_heard(db: sqlite3.Connection, c: EpochHeard, now: int) -> None:
     )
     db.execute(
         "UPDATE pairing SET heard_chain_epoch = ?, heard_chain = ? WHERE id = ?",
-        (c.chain_epoch, c.chain_key, c.pairing),
+        (c.chain_epoch, db.vault.seal(c.chain_key, Column.HEARD_CHAIN), c.pairing),
     )
-
-
-def _arrived(db: sqlite3.Connection, c: Arrived, now: int) -> None:
-    db.execute(
-        "INSERT INTO arrived (pairing, epoch, salt, seq, frame, leaf, signature, digests, link,"
-        " at, waits, undecodable) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            c.pairing,
-            c.epoch,
-            c.salt,
-            c.seq,
-            c.frame,
-            c.leaf,
-            c.signature,
-            b"".join(c.digests),
-            c.link,
-            now,
-            int(c.waits),
-            c.undecodable,
-        ),
-    )
-    _records_in(db, c, now)
-
-
-def _unpacked(db: sqlite3.Connection, change: Unpacked, now: int) -> None:
-    c = change.arrived
-    db.execute(
-        "UPDATE arrived SET leaf = ?, signature = ?, digests = ?, waits = 0, undecodable = ?"
-        " WHERE pairing = ? AND epoch = ? AND salt = ? AND seq = ?",
-        (
-            c.leaf,
-            c.signature,
-            b"".join(c.digests),
-            c.undecodable,
-            c.pairing,
-            c.epoch,
-            c.salt,
-            c.seq,
-        ),
-    )
-    _records_in(db, c, now)
-
-
-def _records_in(db: sqlite3.Connection, c: Arrived, now: int) -> None:
-    shares = len(c.records)
-    for place, (record, digest) in enumerate(zip(c.records, c.digests, strict=True)):
-        _record_in(db, c, place, record, digest, _share(len(c.frame), place, shares), now)
-        note_named(db, c, record)
-
-
-def _forked(db: sqlite3.Connection, c: Forked, now: int) -> None:
-    db.execute(
-        "INSERT INTO fork (pairing, epoch, salt, seq, frame, at) VALUES (?, ?, ?, ?, ?, ?)",
-        (c.pairing, c.epoch, c.salt, c.seq, c.frame, now),
-    )
-
-
-def _record_in(
-    db: sqlite3.Connection,
-    c: Arrived,
-    place: int,
-    record: Record,
-    digest: bytes,
-    frame_bytes: int,
-    now: int,
-) -> None:
-    """One record that came in; a digest known already is the same record again (P4)."""
-    ref = record.answers
-    row = db.execute(
-        "INSERT OR IGNORE INTO record (digest, code, box, author, kind, precedence, minute, twin,"
-        " clock, data, text, written_at, received_at, answers, answers_direction, answers_epoch,"
-        " answers_seq, answers_place, clear)"
-        " VALUES (?, ?, 'in', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            digest,
-            record_id(digest),
-            c.pairing,
-            int(record.kind),
-            int(record.precedence),
-            record.minute,
-            record.twin,
-            int(record.clock),
-            record.data,
-            record.text,
-            record.minute * 60_000,
-            now,
-            "" if ref is None else _code_at(db, c.pairing, c.direction, ref),
-            None if ref is None else int(ref.direction),
-            None if ref is None else ref.epoch,
-            None if ref is None else ref.seq,
-            None if ref is None else ref.index,
-            int(is_clear(c.frame)),
-        ),
-    )
-    if row.rowcount != 1:
-        if is_clear(c.frame):
-            db.execute("UPDATE record SET clear = 1 WHERE digest = ?", (digest,))
-        return
-    listed = record.kind.for_people
-    db.execute(
-        "INSERT INTO delivery (record, pairing, box, listed, precedence, state, state_at, epoch,"
-        " salt, seq, place, link, frame_bytes) VALUES (?, ?, 'in', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            row.lastrowid,
-            c.pairing,
-            int(listed),
-            int(record.precedence),
-            "held" if listed else "read",
-            now,
-            c.epoch,
-            c.salt,
-            c.seq,
-            place,
-            c.link,
-            frame_bytes,
-        ),
-    )
-
-
-def _code_at(db: sqlite3.Connection, pairing: int, came: Direction, ref: Any) -> str:
-    box = "in" if ref.direction == came else "out"
-    row = db.execute(
-        "SELECT r.code FROM delivery d JOIN record r ON r.id = d.record WHERE d.pairing = ?"
-        " AND d.box = ? AND d.epoch = ? AND d.seq = ? AND d.place = ?",
-        (pairing, box, ref.epoch, ref.seq, ref.index),
-    ).fetchone()
-    return "" if row is None else str(row[0])
 
 
 def _advanced(db: sqlite3.Connection, c: Advanced, now: int) -> None:
@@ -467,14 +332,15 @@ def _expired(db: sqlite3.Connection, c: Expired, now: int) -> None:
     )
 
 
-def _raised(db: sqlite3.Connection, c: Raised, now: int) -> None:
+def _raised(db: Database, c: Raised, now: int) -> None:
+    detail = db.vault.seal(c.notice.detail.encode(), Column.DETAIL, str(now).encode())
     db.execute(
         "INSERT INTO notice (at, pairing, code, detail) VALUES (?, ?, ?, ?)",
-        (now, c.pairing, c.notice.code, c.notice.detail),
+        (now, c.pairing, c.notice.code, detail),
     )
 
 
-_WRITERS: dict[type, Callable[[sqlite3.Connection, Any, int], None]] = {
+_WRITERS: dict[type, Callable[[Database, Any, int], None]] = {
     EpochOpened: _epoch_opened,
     Sealed: _sealed,
     Sent: _sent,
@@ -485,9 +351,6 @@ _WRITERS: dict[type, Callable[[sqlite3.Connection, Any, int], None]] = {
     Requeued: _requeued,
     Announced: _announced,
     EpochHeard: _epoch_heard,
-    Arrived: _arrived,
-    Unpacked: _unpacked,
-    Forked: _forked,
     Advanced: _advanced,
     Vouched: _vouched,
     Receipted: _receipted,
@@ -500,4 +363,5 @@ _WRITERS: dict[type, Callable[[sqlite3.Connection, Any, int], None]] = {
     Expired: _expired,
     Raised: _raised,
     **orders.WRITERS,
+    **arrivals.WRITERS,
 }

@@ -12,8 +12,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from crisiskit.crypto.vault import Vault
 from crisiskit.errors import BusyError, CrisiskitError, StoreError
 from crisiskit.store import schema
+from crisiskit.store.schema import Sealed
 
 WAL_SOUND_SINCE = (3, 51, 3)
 BUSY_TIMEOUT_MS = 10_000
@@ -22,12 +24,26 @@ READ_TIMEOUT_MS = 2_000
 _FOR_ALL = ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "foreign_keys = ON")
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
-    """The writing connection, with the schema brought up to date. Creates the file."""
+class Database(sqlite3.Connection):
+    """The writing connection, and the vault of what is sealed in it."""
+
+    vault: Vault
+
+
+def open_writer(path: Path, vault: Vault) -> Database:
+    """The writing connection, with the schema brought up to date. Creates the file.
+
+    Raises TrustError ``sealed_otherwise`` if the file was begun with another vault.
+    """
     with explained(path):
         connection = sqlite3.connect(
-            path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False
+            path,
+            isolation_level=None,
+            timeout=BUSY_TIMEOUT_MS / 1000,
+            check_same_thread=False,
+            factory=Database,
         )
+        connection.vault = vault
         try:
             _make_ready(connection, path)
         except BaseException:
@@ -36,7 +52,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         return connection
 
 
-def _make_ready(connection: sqlite3.Connection, path: Path) -> None:
+def _make_ready(connection: Database, path: Path) -> None:
     for pragma in _FOR_ALL:
         connection.execute(f"PRAGMA {pragma}")
     journal = "WAL" if sqlite3.sqlite_version_info >= WAL_SOUND_SINCE else "TRUNCATE"
@@ -49,6 +65,17 @@ def _make_ready(connection: sqlite3.Connection, path: Path) -> None:
     if found < schema.VERSION:
         with transaction(connection):
             schema.migrate(connection)
+    _check_vault(connection)
+
+
+def _check_vault(connection: Database) -> None:
+    """What would be sealed with a wrong key could never be read: find out before writing."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'vault'").fetchone()
+    if row is None:
+        sealed = connection.vault.seal(b"", Sealed.CHECK)
+        connection.execute("INSERT OR IGNORE INTO meta VALUES ('vault', ?)", (sealed,))
+    else:
+        connection.vault.open(row[0], Sealed.CHECK)
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -89,7 +116,7 @@ def _roll_back(path: Path) -> None:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+def transaction(connection: Database) -> Iterator[Database]:
     """One transaction: all of the block is durable afterwards, or none of it."""
     connection.execute("BEGIN IMMEDIATE")
     try:

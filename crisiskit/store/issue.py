@@ -4,7 +4,6 @@ and kits that are refused. Each call is one transaction.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -24,8 +23,18 @@ from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.trust import expiry_s
 from crisiskit.errors import CrisiskitError, UsageError
 from crisiskit.model import Precedence, RecordKind
-from crisiskit.store.orders import SILENT_KINDS, TRUST_FACT, WRITERS, load_trust
-from crisiskit.store.store import Draft, Store, insert_record
+from crisiskit.store.connect import Database
+from crisiskit.store.drafts import Draft, insert_record
+from crisiskit.store.orders import (
+    SILENT_KINDS,
+    TRUST_FACT,
+    WRITERS,
+    load_trust,
+    opened_object,
+    sealed_object,
+)
+from crisiskit.store.schema import Sealed as Column
+from crisiskit.store.store import Store
 from crisiskit.trusted import DutyKey, DutyKeyLearned, OrderCancelled, Trust, TrustListed
 
 DRAFT = "draft"
@@ -132,7 +141,7 @@ def refuse(store: Store, kit: str, reason: str) -> int:
             raise UsageError("kit_unknown", name=kit)
         db.execute(
             "INSERT OR IGNORE INTO refused (pairing, reason, at) VALUES (?, ?, ?)",
-            (row[0], reason, now),
+            (row[0], db.vault.seal(reason.encode(), Column.REASON), now),
         )
         db.execute(
             "UPDATE delivery SET state = 'refused', state_at = ? WHERE pairing = ?"
@@ -184,7 +193,7 @@ def revoke_duty(store: Store, name: str, reason: str) -> DutyKey:
             raise UsageError("duty_unknown", name=name)
         db.execute(
             "UPDATE duty_key SET revoked_at = ?, reason = ? WHERE place = ? AND revoked_at IS NULL",
-            (now, reason, key.index),
+            (now, db.vault.seal(reason.encode(), Column.REASON), key.index),
         )
         return key
 
@@ -222,7 +231,7 @@ def bring_up_to_date(store: Store, kit_number: int) -> None:
         )
 
 
-def trust_changed(db: sqlite3.Connection) -> None:
+def trust_changed(db: Database) -> None:
     """A running agent looks at this, and starts its engine again."""
     row = db.execute("SELECT value FROM meta WHERE key = ?", (TRUST_FACT,)).fetchone()
     times = str(1 + (int(row[0]) if row else 0)).encode()
@@ -232,7 +241,7 @@ def trust_changed(db: sqlite3.Connection) -> None:
 # -- inside one transaction ------------------------------------------------------------------
 
 
-def _next_number(db: sqlite3.Connection) -> int:
+def _next_number(db: Database) -> int:
     row = db.execute("SELECT value FROM meta WHERE key = 'order_number'").fetchone()
     number = 1 + (int(row[0]) if row else 0)
     if number > NUMBER_MAX:
@@ -244,19 +253,21 @@ def _next_number(db: sqlite3.Connection) -> int:
     return number
 
 
-def _draft(db: sqlite3.Connection, number: int) -> tuple[int, SignedObject]:
+def _draft(db: Database, number: int) -> tuple[int, SignedObject]:
     row = db.execute(
         "SELECT id, data, text FROM signed_object WHERE box = 'out' AND verdict = ? AND number = ?",
         (DRAFT, number),
     ).fetchone()
-    found = None if row is None else decode_object(row[1], row[2])
+    found = None
+    if row is not None:
+        found = decode_object(*opened_object(db, number, row[1], row[2]))
     if found is None or isinstance(found, Rejected):
         raise UsageError("order_not_waiting", number=number)
     there = tuple(one for one in found.signatures if one != _UNSIGNED)
     return row[0], replace(found, signatures=there)
 
 
-def _insert(db: sqlite3.Connection, signed: SignedObject, precedence: Precedence, now: int) -> None:
+def _insert(db: Database, signed: SignedObject, precedence: Precedence, now: int) -> None:
     missing = len(signed.signers) - len(signed.signatures)
     whole = replace(signed, signatures=signed.signatures + (_UNSIGNED,) * missing)
     data, record = object_data(whole), None
@@ -283,8 +294,7 @@ def _insert(db: sqlite3.Connection, signed: SignedObject, precedence: Precedence
             None if end is None else end * 1000,
             DRAFT if missing else "valid",
             answer_code(signed),
-            data,
-            signed.text,
+            *sealed_object(db, signed.number, data, signed.text),
             now,
         ),
     )
@@ -292,7 +302,7 @@ def _insert(db: sqlite3.Connection, signed: SignedObject, precedence: Precedence
         _take_effect(db, signed, now)
 
 
-def _pairings(db: sqlite3.Connection, signed: SignedObject) -> list[int]:
+def _pairings(db: Database, signed: SignedObject) -> list[int]:
     """Those who get it: whom it names, else all that are not refused."""
     rows = db.execute(
         "SELECT id, kit_number FROM pairing WHERE id NOT IN (SELECT pairing FROM refused)"
@@ -303,7 +313,7 @@ def _pairings(db: sqlite3.Connection, signed: SignedObject) -> list[int]:
     return [row[0] for row in rows if row[1] in signed.kits]
 
 
-def _take_effect(db: sqlite3.Connection, signed: SignedObject, now: int) -> None:
+def _take_effect(db: Database, signed: SignedObject, now: int) -> None:
     """A center believes itself."""
     change: OrderCancelled | TrustListed | DutyKeyLearned
     match signed.kind:

@@ -6,28 +6,30 @@ import sqlite3
 from collections.abc import Sequence
 
 from crisiskit.codec.checkpoint import Checkpoint, decode_checkpoint
+from crisiskit.crypto.vault import Vault
 from crisiskit.model import ClockQuality, Direction, Precedence, Record, RecordKind, Reference
-from crisiskit.step import (
+from crisiskit.snapshot import (
     HEARD_EPOCHS_KEPT,
     HeardEpoch,
     MostHeld,
     PairingState,
-    PartArrived,
-    Queued,
     SealedEnvelope,
     SendingEpoch,
     Snapshot,
 )
+from crisiskit.step import PartArrived, Queued
+from crisiskit.store.connect import Database
+from crisiskit.store.schema import Sealed as Column
 
 
-def snapshot(db: sqlite3.Connection) -> Snapshot:
+def snapshot(db: Database) -> Snapshot:
     """All pairings and all that waits to be sealed."""
     rows = db.execute("SELECT id FROM pairing ORDER BY id").fetchall()
     kept = [r[0] for r in db.execute("SELECT id FROM delivery WHERE state = 'kept' ORDER BY id")]
     return Snapshot(tuple(_pairing(db, row[0]) for row in rows), queued(db, kept))
 
 
-def queued(db: sqlite3.Connection, deliveries: Sequence[int]) -> tuple[Queued, ...]:
+def queued(db: Database, deliveries: Sequence[int]) -> tuple[Queued, ...]:
     """Deliveries that still wait, with their records, in the order given."""
     found = []
     for delivery in deliveries:
@@ -39,22 +41,23 @@ def queued(db: sqlite3.Connection, deliveries: Sequence[int]) -> tuple[Queued, .
             (delivery,),
         ).fetchone()
         if row is not None:
-            found.append(_queued(row))
+            found.append(_queued(db.vault, row))
     return tuple(found)
 
 
-def _queued(row: Sequence[object]) -> Queued:
+def _queued(vault: Vault, row: Sequence[object]) -> Queued:
     (delivery, pairing, kind, precedence, minute, text, data, twin, *rest) = row
     direction, epoch, seq, place, clock, digest, expires_at, released = rest
     answers = None
     if direction is not None:
         answers = Reference(Direction(int(str(direction))), _int(epoch), _int(seq), _int(place))
+    digest = _bytes(digest)
     record = Record(
         RecordKind(_int(kind)),
         Precedence(_int(precedence)),
         _int(minute),
-        str(text),
-        _bytes(data),
+        vault.open(_bytes(text), Column.TEXT, digest).decode(),
+        vault.open(_bytes(data), Column.DATA, digest),
         _int(twin),
         answers,
         ClockQuality(_int(clock)),
@@ -65,7 +68,7 @@ def _queued(row: Sequence[object]) -> Queued:
         _int(delivery),
         _int(pairing),
         record,
-        _bytes(digest),
+        digest,
         expiry,
         _always_signed(record),
         clear,
@@ -98,7 +101,7 @@ def _bytes(value: object) -> bytes:
     return value
 
 
-def _pairing(db: sqlite3.Connection, pairing: int) -> PairingState:
+def _pairing(db: Database, pairing: int) -> PairingState:
     row = db.execute(
         "SELECT kit_number, kit_fp, peer_fp, send_epoch, send_chain, heard_chain_epoch,"
         " heard_chain, keeps_root, peer_public, announce FROM pairing WHERE id = ?",
@@ -120,15 +123,16 @@ def _pairing(db: sqlite3.Connection, pairing: int) -> PairingState:
         peer_public=row[8],
         sends=Direction.DOWN if row[7] else Direction.UP,
         send_epoch=row[3],
-        send_chain=row[4],
+        send_chain=db.vault.open(row[4], Column.SEND_CHAIN),
         heard_chain_epoch=row[5],
-        heard_chain=row[6],
+        heard_chain=db.vault.open(row[6], Column.HEARD_CHAIN),
         keeps_root=bool(row[7]),
         secrets=tuple(
-            db.execute(
+            (epoch, db.vault.open(secret, Column.EPOCH_SECRET))
+            for epoch, secret in db.execute(
                 "SELECT epoch, secret FROM epoch_secret WHERE pairing = ? ORDER BY epoch",
                 (pairing,),
-            ).fetchall()
+            )
         ),
         sending=tuple(_sending(db, pairing, epoch) for epoch in sorted(epochs)),
         outstanding=waiting,
@@ -179,7 +183,7 @@ def _outstanding(db: sqlite3.Connection, pairing: int) -> tuple[SealedEnvelope, 
     )
 
 
-def _sending(db: sqlite3.Connection, pairing: int, epoch: int) -> SendingEpoch:
+def _sending(db: Database, pairing: int, epoch: int) -> SendingEpoch:
     row = db.execute(
         "SELECT salt, part_key, in_doubt FROM sending_epoch WHERE pairing = ? AND epoch = ?",
         (pairing, epoch),
@@ -188,7 +192,8 @@ def _sending(db: sqlite3.Connection, pairing: int, epoch: int) -> SendingEpoch:
         "SELECT digest FROM envelope WHERE pairing = ? AND epoch = ? ORDER BY seq",
         (pairing, epoch),
     ).fetchall()
-    return SendingEpoch(epoch, row[0], row[1], tuple(d[0] for d in digests), bool(row[2]))
+    part_key = db.vault.open(row[1], Column.PART_KEY)
+    return SendingEpoch(epoch, row[0], part_key, tuple(d[0] for d in digests), bool(row[2]))
 
 
 def _heard(db: sqlite3.Connection, pairing: int) -> tuple[HeardEpoch, ...]:

@@ -13,9 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from crisiskit.codec.record import RECORD_DIGEST_BYTES
+from crisiskit.crypto.keys import SECRET_BYTES
+from crisiskit.crypto.vault import Vault
+from crisiskit.errors import TrustError
 from crisiskit.store.connect import open_reader, read
+from crisiskit.store.schema import Sealed
 
 PAGE_ROWS = 256
+# No text that anybody can write: stands for what was changed on the disk.
+ALTERED = "\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +115,9 @@ _RECORD = (
 class Logbook:
     """A read-only window on the log of one installation."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, vault: Vault) -> None:
         self._path = path
+        self._vault = vault
         self._db = open_reader(path)
         self.own_fp = self._fact("own_fp")
         self.network_id = self._fact("network_id")
@@ -139,9 +146,20 @@ class Logbook:
             "SELECT id, kit_number, name, kit_fp, public_key, peer_fp, peer_public, keeps_root,"
             " heard_chain_epoch, heard_chain FROM pairing ORDER BY kit_number"
         )
-        for row in rows:
+        for *row, chain in rows:
             secrets = "SELECT epoch, secret FROM epoch_secret WHERE pairing = ?"
-            yield Paired(*[*row, dict(self._rows(secrets, row[0]))])
+            opened = {
+                epoch: self._key(sealed, Sealed.EPOCH_SECRET)
+                for epoch, sealed in self._rows(secrets, row[0])
+            }
+            yield Paired(*[*row, self._key(chain, Sealed.HEARD_CHAIN), opened])
+
+    def _key(self, sealed: bytes, place: Sealed) -> bytes:
+        """A key; where somebody changed it, one that opens nothing."""
+        try:
+            return self._vault.open(sealed, place)
+        except TrustError:
+            return bytes(SECRET_BYTES)
 
     def lives(self, pairing: int, box: str) -> list[Life]:
         """The lives of a pairing: those heard (``in``) or our own (``out``), by epoch."""
@@ -222,16 +240,25 @@ class Logbook:
         after = 0
         while page := self._rows(f"{_RECORD} WHERE id > ? ORDER BY id LIMIT ?", after, PAGE_ROWS):
             after = page[-1][0]
-            yield from map(_written, page)
+            yield from map(self._written, page)
 
     def record(self, number: int) -> Written:
         """One record by its row number."""
-        return _written(self._rows(f"{_RECORD} WHERE id = ?", number)[0])
+        return self._written(self._rows(f"{_RECORD} WHERE id = ?", number)[0])
 
     def named(self, digest: bytes) -> Written | None:
         """One record by its digest."""
         rows = self._rows(f"{_RECORD} WHERE digest = ?", digest)
-        return _written(rows[0]) if rows else None
+        return self._written(rows[0]) if rows else None
+
+    def _written(self, row: Sequence[Any]) -> Written:
+        _id, code, digest, box, author, *fields, text, data, written_at = row
+        try:
+            words = self._vault.open(text, Sealed.TEXT, digest).decode()
+            head = self._vault.open(data, Sealed.DATA, digest)
+        except (TrustError, UnicodeDecodeError):
+            words, head = ALTERED, b""
+        return Written(code, digest, box, author, tuple(fields), words, head, written_at)
 
     def placed(self, life: Life, first: int, last: int) -> list[tuple[int, int, bytes, str]]:
         """What is delivered in envelopes ``first`` to ``last``: number, place, digest, code."""
@@ -274,8 +301,3 @@ class Logbook:
 def _split(digests: bytes) -> tuple[bytes, ...]:
     size = RECORD_DIGEST_BYTES
     return tuple(digests[at : at + size] for at in range(0, len(digests), size))
-
-
-def _written(row: Sequence[Any]) -> Written:
-    _id, code, digest, box, author, *fields, text, data, written_at = row
-    return Written(code, digest, box, author, tuple(fields), text, data, written_at)

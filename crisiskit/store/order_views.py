@@ -14,8 +14,10 @@ from crisiskit.store.issue import DRAFT, WITHDRAWN
 Read = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
 _ORDER = (
-    "SELECT o.number, o.kind, o.box, o.verdict, o.exercise, o.text, o.code, o.answer, o.issued_s,"
-    " o.expires_at, o.data, o.precedence, coalesce(c.by, 0), o.answered_at,"
+    "SELECT o.number, o.kind, o.box, o.verdict, o.exercise,"
+    " opened(o.text, 'signed_object.text', o.number), o.code, o.answer, o.issued_s, o.expires_at,"
+    " opened(o.data, 'signed_object.data', o.number), o.precedence, coalesce(c.by, 0),"
+    " o.answered_at,"
     " (SELECT count(*) FROM order_answer a WHERE a.number = o.number AND a.correct = 1),"
     " (SELECT count(*) FROM delivery d WHERE d.record = o.record), coalesce(r.code, ''), o.record"
     " FROM signed_object o LEFT JOIN record r ON r.id = o.record"
@@ -75,10 +77,14 @@ def by_record(read: Read, records: Sequence[int]) -> dict[int, Order]:
 def answers(read: Read, number: int) -> list[Answer]:
     """Who answered an order, first come first."""
     sql = (
-        "SELECT p.name, a.at, a.correct, a.text FROM order_answer a"
+        "SELECT p.name, a.at, a.correct, opened(a.text, 'order_answer.text', a.number)"
+        " FROM order_answer a"
         " JOIN pairing p ON p.id = a.pairing WHERE a.number = ? ORDER BY a.at, p.kit_number"
     )
-    return [Answer(name, at, bool(right), text) for name, at, right, text in read(sql, (number,))]
+    return [
+        Answer(name, at, bool(right), text.decode())
+        for name, at, right, text in read(sql, (number,))
+    ]
 
 
 def kit_numbers(read: Read) -> dict[str, int]:
@@ -93,16 +99,17 @@ def kit_numbers(read: Read) -> dict[str, int]:
 def quarantine(read: Read) -> list[SetAside]:
     """Revoked kits, with what they sent since, and what came from nobody known."""
     kits = (
-        "SELECT p.name, p.kit_number, r.reason, r.at, count(q.id),"
+        "SELECT p.name, p.kit_number, opened(r.reason, 'refused.reason', ''), r.at, count(q.id),"
         " coalesce(sum(length(q.frame)), 0), max(q.at) FROM refused r"
         " JOIN pairing p ON p.id = r.pairing LEFT JOIN quarantine q ON q.pairing = p.id"
         " GROUP BY p.id ORDER BY p.kit_number"
     )
     nobody = (
-        "SELECT '', NULL, '', NULL, count(*), coalesce(sum(length(frame)), 0), max(at)"
+        "SELECT '', NULL, x'', NULL, count(*), coalesce(sum(length(frame)), 0), max(at)"
         " FROM quarantine WHERE pairing IS NULL HAVING count(*) > 0"
     )
-    return [SetAside(*row) for row in (*read(kits, ()), *read(nobody, ()))]
+    rows = (*read(kits, ()), *read(nobody, ()))
+    return [SetAside(row[0], row[1], row[2].decode(), *row[3:]) for row in rows]
 
 
 def frames(read: Read, name: str) -> list[tuple[int, str, int, bytes]]:
@@ -137,6 +144,7 @@ def signer_names(read: Read) -> dict[int, str]:
 def _order(row: tuple[Any, ...], read: Read) -> Order:
     (number, kind, box, verdict, exercise, text, code, answer, issued_s, expires_at) = row[:10]
     (data, precedence, cancelled_by, answered_at, answered, asked, record_code) = row[10:17]
+    text = text.decode()
     signed = decode_object(data, text)
     known = isinstance(signed, SignedObject)
     draft, withdrawn = verdict == DRAFT, verdict == WITHDRAWN

@@ -10,6 +10,8 @@ from crisiskit.codec.objects import ObjectKind
 from crisiskit.codec.record import RECORD_DIGEST_BYTES, record_id
 from crisiskit.model import RecordKind, Verdict
 from crisiskit.step import ClockJumped
+from crisiskit.store.connect import Database
+from crisiskit.store.schema import Sealed as Column
 from crisiskit.trusted import (
     DutyKey,
     DutyKeyLearned,
@@ -40,7 +42,7 @@ SILENT_KINDS = frozenset({ObjectKind.TRUST_LIST, ObjectKind.DUTY_KEY, ObjectKind
 # -- state -----------------------------------------------------------------------------------
 
 
-def load(db: sqlite3.Connection, now: int) -> OrderState:
+def load(db: Database, now: int) -> OrderState:
     """What an engine must know to judge orders and to refuse kits."""
     facts = {name: _fact(db, name) for name in ("role", "kit_number", "clock_agreed_at")}
     pairing = db.execute("SELECT id FROM pairing WHERE keeps_root = 0").fetchone()
@@ -49,7 +51,7 @@ def load(db: sqlite3.Connection, now: int) -> OrderState:
         " WHERE box = 'in' AND digest IS NOT NULL"
     )
     pending = db.execute(
-        "SELECT digest, data, text, at FROM signed_object WHERE box = 'in' AND verdict = ?"
+        "SELECT digest, data, text, at, number FROM signed_object WHERE box = 'in' AND verdict = ?"
         " ORDER BY id DESC LIMIT ?",
         (Verdict.UNKNOWN_SIGNER, PENDING_MAX),
     )
@@ -62,7 +64,10 @@ def load(db: sqlite3.Connection, now: int) -> OrderState:
             KnownObject(digest, kind, number, bool(exercise), Verdict(verdict), expires_at)
             for digest, kind, number, exercise, verdict, expires_at in known
         ),
-        tuple(pending)[::-1],
+        tuple(
+            (digest, *opened_object(db, number, data, text), at)
+            for digest, data, text, at, number in pending
+        )[::-1],
         frozenset(
             (number, bool(exercise))
             for number, exercise in db.execute("SELECT number, exercise FROM cancelled_order")
@@ -72,7 +77,7 @@ def load(db: sqlite3.Connection, now: int) -> OrderState:
     )
 
 
-def load_trust(db: sqlite3.Connection) -> Trust:
+def load_trust(db: Database) -> Trust:
     """Whom this installation believes."""
     keys = _fact(db, "authorities")
     lists = db.execute("SELECT version, whole, entries FROM trust_list").fetchall()
@@ -88,9 +93,23 @@ def load_trust(db: sqlite3.Connection) -> Trust:
     )
 
 
-def _fact(db: sqlite3.Connection, key: str) -> bytes:
+def _fact(db: Database, key: str) -> bytes:
     row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     return b"" if row is None else bytes(row[0])
+
+
+def sealed_object(db: Database, number: int, data: bytes, text: str) -> tuple[bytes, bytes]:
+    """Data and text of a signed object as they stand on the disk."""
+    row = str(number).encode()
+    sealed = db.vault.seal(text.encode(), Column.OBJECT_TEXT, row)
+    return db.vault.seal(data, Column.OBJECT_DATA, row), sealed
+
+
+def opened_object(db: Database, number: int, data: bytes, text: bytes) -> tuple[bytes, str]:
+    """The way back from :func:`sealed_object`."""
+    row = str(number).encode()
+    opened = db.vault.open(text, Column.OBJECT_TEXT, row).decode()
+    return db.vault.open(data, Column.OBJECT_DATA, row), opened
 
 
 def _numbers(entries: bytes) -> list[int]:
@@ -100,7 +119,7 @@ def _numbers(entries: bytes) -> list[int]:
 # -- writers ---------------------------------------------------------------------------------
 
 
-def _ordered(db: sqlite3.Connection, c: Ordered, now: int) -> None:
+def _ordered(db: Database, c: Ordered, now: int) -> None:
     """A message stands in the list once, whatever ways its object came by."""
     record = _carrier(db, c, now) if c.carrier or not _known(db, c.digest) else None
     if c.digest and _known(db, c.digest):
@@ -123,8 +142,7 @@ def _ordered(db: sqlite3.Connection, c: Ordered, now: int) -> None:
             c.expires_at,
             c.verdict,
             c.code,
-            c.data,
-            c.text,
+            *sealed_object(db, c.number, c.data, c.text),
             now,
         ),
     )
@@ -132,12 +150,12 @@ def _ordered(db: sqlite3.Connection, c: Ordered, now: int) -> None:
         _hide(db, record)
 
 
-def _known(db: sqlite3.Connection, digest: bytes) -> bool:
+def _known(db: Database, digest: bytes) -> bool:
     row = db.execute("SELECT 1 FROM signed_object WHERE digest = ?", (digest,)).fetchone()
     return row is not None
 
 
-def _carrier(db: sqlite3.Connection, c: Ordered, now: int) -> int | None:
+def _carrier(db: Database, c: Ordered, now: int) -> int | None:
     """The record that brought it; one that came alone gets a record of its own."""
     if c.carrier:
         row = db.execute("SELECT id FROM record WHERE digest = ?", (c.carrier,)).fetchone()
@@ -153,8 +171,8 @@ def _carrier(db: sqlite3.Connection, c: Ordered, now: int) -> int | None:
             int(RecordKind.ORDER),
             int(c.precedence),
             c.issued_s // 60,
-            c.data,
-            c.text,
+            db.vault.seal(c.data, Column.DATA, name),
+            db.vault.seal(c.text.encode(), Column.TEXT, name),
             c.issued_s * 1000,
             now,
         ),
@@ -167,32 +185,32 @@ def _carrier(db: sqlite3.Connection, c: Ordered, now: int) -> int | None:
     return cursor.lastrowid
 
 
-def _unlist(db: sqlite3.Connection, record: int, digest: bytes) -> None:
+def _unlist(db: Database, record: int, digest: bytes) -> None:
     """The same object came again in another record."""
     first = db.execute("SELECT record FROM signed_object WHERE digest = ?", (digest,)).fetchone()
     if first[0] != record:
         _hide(db, record)
 
 
-def _hide(db: sqlite3.Connection, record: int) -> None:
+def _hide(db: Database, record: int) -> None:
     db.execute("UPDATE delivery SET listed = 0, state = 'read' WHERE record = ?", (record,))
 
 
-def _judged(db: sqlite3.Connection, c: Judged, now: int) -> None:
+def _judged(db: Database, c: Judged, now: int) -> None:
     db.execute(
         "UPDATE signed_object SET verdict = ?, expires_at = ? WHERE digest = ?",
         (c.verdict, c.expires_at, c.digest),
     )
 
 
-def _order_cancelled(db: sqlite3.Connection, c: OrderCancelled, now: int) -> None:
+def _order_cancelled(db: Database, c: OrderCancelled, now: int) -> None:
     db.execute(
         "INSERT OR IGNORE INTO cancelled_order (number, exercise, by, at) VALUES (?, ?, ?, ?)",
         (c.number, int(c.exercise), c.by, now),
     )
 
 
-def _trust_listed(db: sqlite3.Connection, c: TrustListed, now: int) -> None:
+def _trust_listed(db: Database, c: TrustListed, now: int) -> None:
     if not c.delta:
         db.execute("DELETE FROM trust_list WHERE version < ?", (c.version,))
     entries = b"".join(number.to_bytes(2, "big") for number in c.revoked)
@@ -203,21 +221,21 @@ def _trust_listed(db: sqlite3.Connection, c: TrustListed, now: int) -> None:
     )
 
 
-def _duty_key_learned(db: sqlite3.Connection, c: DutyKeyLearned, now: int) -> None:
+def _duty_key_learned(db: Database, c: DutyKeyLearned, now: int) -> None:
     db.execute(
         "INSERT OR IGNORE INTO duty_key (place, name, public) VALUES (?, ?, ?)",
         (c.index, c.name, c.public),
     )
 
 
-def _wipe_ordered(db: sqlite3.Connection, c: WipeOrdered, now: int) -> None:
+def _wipe_ordered(db: Database, c: WipeOrdered, now: int) -> None:
     db.execute(
         "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
         (WIPE_FACT, str(c.number).encode()),
     )
 
 
-def _order_answered(db: sqlite3.Connection, c: OrderAnswered, now: int) -> None:
+def _order_answered(db: Database, c: OrderAnswered, now: int) -> None:
     """A right code stands for ever; a wrong one until a right one comes."""
     row = db.execute(
         "SELECT o.code FROM signed_object o JOIN delivery d ON d.record = o.record"
@@ -230,11 +248,17 @@ def _order_answered(db: sqlite3.Connection, c: OrderAnswered, now: int) -> None:
         "INSERT INTO order_answer (number, pairing, at, correct, text) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (number, pairing) DO UPDATE SET at = excluded.at,"
         " correct = excluded.correct, text = excluded.text WHERE correct = 0",
-        (c.number, c.pairing, now, int(row[0] == c.code), c.text),
+        (
+            c.number,
+            c.pairing,
+            now,
+            int(row[0] == c.code),
+            db.vault.seal(c.text.encode(), Column.ANSWER, str(c.number).encode()),
+        ),
     )
 
 
-def _quarantined(db: sqlite3.Connection, c: Quarantined, now: int) -> None:
+def _quarantined(db: Database, c: Quarantined, now: int) -> None:
     """What is unknown goes round in a ring; of a revoked kit the first frames are kept, once."""
     held = db.execute(
         "SELECT coalesce(sum(length(frame)), 0) FROM quarantine WHERE pairing IS ?", (c.pairing,)
@@ -271,7 +295,7 @@ def refused(db: sqlite3.Connection, pairings: Sequence[int]) -> list[int]:
     return [pairing for pairing in pairings if pairing in gone]
 
 
-WRITERS: dict[type, Callable[[sqlite3.Connection, Any, int], None]] = {
+WRITERS: dict[type, Callable[[Database, Any, int], None]] = {
     Ordered: _ordered,
     Judged: _judged,
     OrderCancelled: _order_cancelled,

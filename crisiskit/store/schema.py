@@ -9,6 +9,7 @@ station's own record at the end of an envelope, ``names`` the checkpoint of a li
 from __future__ import annotations
 
 import sqlite3
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from crisiskit.store import schema_orders
@@ -17,6 +18,29 @@ if TYPE_CHECKING:
     import sqlite_utils
 
 VERSION = 2
+
+
+class Sealed(StrEnum):
+    """What nobody may read on the disk: keys, and whatever people wrote.
+
+    Words are bound to their row: a record's to its ``digest``, a notice's to ``at``, those
+    of orders and answers to the order's number, a reason to nothing.
+    """
+
+    CHECK = "meta.vault"
+    SEND_CHAIN = "pairing.send_chain"
+    HEARD_CHAIN = "pairing.heard_chain"
+    EPOCH_SECRET = "epoch_secret.secret"
+    PART_KEY = "sending_epoch.part_key"
+    DATA = "record.data"
+    TEXT = "record.text"
+    REPLACE_KEY = "record.replace_key"
+    DETAIL = "notice.detail"
+    OBJECT_DATA = "signed_object.data"
+    OBJECT_TEXT = "signed_object.text"
+    ANSWER = "order_answer.text"
+    REASON = "refused.reason"
+
 
 _V1 = """
 CREATE TABLE meta (
@@ -142,7 +166,7 @@ CREATE TABLE record (
     twin INTEGER NOT NULL,
     clock INTEGER NOT NULL,
     data BLOB NOT NULL,
-    text TEXT NOT NULL,
+    text BLOB NOT NULL,
     written_at INTEGER NOT NULL,
     received_at INTEGER,
     answers TEXT NOT NULL DEFAULT '',
@@ -151,7 +175,7 @@ CREATE TABLE record (
     answers_seq INTEGER,
     answers_place INTEGER,
     expires_at INTEGER,
-    replace_key TEXT,
+    replace_key BLOB,
     clear INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX record_code ON record (code);
@@ -209,7 +233,7 @@ CREATE TABLE notice (
     at INTEGER NOT NULL,
     pairing INTEGER,
     code TEXT NOT NULL,
-    detail TEXT NOT NULL
+    detail BLOB NOT NULL
 ) STRICT;
 """
 

@@ -22,7 +22,7 @@ CREATE TABLE signed_object (
     verdict TEXT NOT NULL,
     code TEXT NOT NULL,
     data BLOB NOT NULL,
-    text TEXT NOT NULL,
+    text BLOB NOT NULL,
     at INTEGER NOT NULL,
     answered_at INTEGER
 ) STRICT;
@@ -40,7 +40,7 @@ CREATE TABLE order_answer (
     pairing INTEGER NOT NULL REFERENCES pairing(id),
     at INTEGER NOT NULL,
     correct INTEGER NOT NULL,
-    text TEXT NOT NULL,
+    text BLOB NOT NULL,
     PRIMARY KEY (number, pairing)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE duty_key (
@@ -48,7 +48,7 @@ CREATE TABLE duty_key (
     name TEXT NOT NULL,
     public BLOB NOT NULL,
     revoked_at INTEGER,
-    reason TEXT NOT NULL DEFAULT ''
+    reason BLOB NOT NULL DEFAULT x''
 ) STRICT;
 CREATE TABLE trust_list (
     version INTEGER PRIMARY KEY NOT NULL,
@@ -59,7 +59,7 @@ CREATE TABLE trust_list (
 ) STRICT;
 CREATE TABLE refused (
     pairing INTEGER PRIMARY KEY NOT NULL REFERENCES pairing(id),
-    reason TEXT NOT NULL,
+    reason BLOB NOT NULL,
     at INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE quarantine (

@@ -12,53 +12,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crisiskit.clock import minute_of
 from crisiskit.codec.readings import encode_references
-from crisiskit.codec.record import record_digest, record_id
-from crisiskit.errors import CrisiskitError, StoreError, UsageError
+from crisiskit.codec.record import record_id
+from crisiskit.crypto.vault import Vault
+from crisiskit.errors import CrisiskitError, StoreError
 from crisiskit.model import (
     CENTER,
-    EVERY_KIT,
-    ClockQuality,
     Direction,
     Precedence,
-    Record,
     RecordKind,
     Reference,
     State,
 )
-from crisiskit.step import Change, Queued, Snapshot
+from crisiskit.snapshot import Snapshot
+from crisiskit.step import Change, Queued
 from crisiskit.store import commit, load, orders
-from crisiskit.store.connect import explained, open_writer
+from crisiskit.store.connect import Database, explained, open_writer
+from crisiskit.store.drafts import Draft as Draft
+from crisiskit.store.drafts import insert_record, recipients
+from crisiskit.store.schema import Sealed as Column
 from crisiskit.store.writer import Writer
 
 BALLAST_BYTES = 8 * 1024 * 1024
-TWINS_MAX = 256
 DAY_MS = 86_400_000
 PARTS_MS = 7 * DAY_MS
 HELD_ENVELOPES_MS = 30 * DAY_MS
 _REQUEST_FACT = "request_"
-_KIT_NUMBER_DIGITS = 5
-CLOCK_TRUSTED_MS = 7 * DAY_MS
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A record about to be kept. ``to`` is ``center``, ``all``, or a kit's number or name.
-
-    ``clear``: its writer lets all read it.
-    """
-
-    kind: RecordKind
-    precedence: Precedence
-    text: str = ""
-    data: bytes = b""
-    to: str = CENTER
-    answers: str = ""
-    expires_at: int | None = None
-    replace_key: str | None = None
-    clock: ClockQuality = ClockQuality.UNKNOWN
-    clear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +66,19 @@ class Admitted:
 
 
 class Store:
-    """The writing side of one installation's database. ``wall`` gives milliseconds."""
+    """The writing side of one installation's database. ``wall`` gives milliseconds.
 
-    def __init__(self, path: Path, wall: Callable[[], int]) -> None:
+    ``vault`` seals what nobody may read on the disk. Raises TrustError ``sealed_otherwise``
+    for a database that was begun with another one.
+    """
+
+    def __init__(self, path: Path, wall: Callable[[], int], vault: Vault) -> None:
         self.path = path
         self._wall = wall
-        self._writer = Writer(path, lambda: open_writer(path), wall)
+        self._writer = Writer(path, lambda: open_writer(path, vault), wall)
 
     @property
-    def _db(self) -> sqlite3.Connection:
+    def _db(self) -> Database:
         return self._writer.db
 
     def close(self) -> None:
@@ -177,8 +160,8 @@ class Store:
             codes += [self._insert(db, bytes(own[0]), draft) for draft in drafts]
         return codes
 
-    def _insert(self, db: sqlite3.Connection, own_fp: bytes, draft: Draft) -> str:
-        pairings = _recipients(db, draft.to)
+    def _insert(self, db: Database, own_fp: bytes, draft: Draft) -> str:
+        pairings = recipients(db, draft.to)
         return record_id(insert_record(db, own_fp, draft, pairings, self._wall())[1])
 
     def cancel(self, ref: int) -> None:
@@ -228,7 +211,7 @@ class Store:
             return True
 
     @contextmanager
-    def changing(self) -> Iterator[tuple[sqlite3.Connection, int]]:
+    def changing(self) -> Iterator[tuple[Database, int]]:
         """One transaction for another module of this package, and the time it happens at."""
         with self._writer.transaction() as db:
             yield db, self._wall()
@@ -367,55 +350,7 @@ class Store:
         return True
 
 
-def insert_record(
-    db: sqlite3.Connection, own_fp: bytes, draft: Draft, pairings: Sequence[int], now: int
-) -> tuple[int, bytes]:
-    """Write a record towards these pairings: KEPT. Its row number and its digest."""
-    answers = _answered(db, draft.answers) if draft.answers else (None, "")
-    record, digest = _distinct(db, own_fp, draft, minute_of(now), answers[0])
-    ref = answers[0]
-    row = db.execute(
-        "INSERT INTO record (digest, code, box, author, kind, precedence, minute, twin,"
-        " clock, data, text, written_at, answers, answers_direction, answers_epoch,"
-        " answers_seq, answers_place, expires_at, replace_key, clear)"
-        " VALUES (?, ?, 'out', NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            digest,
-            record_id(digest),
-            int(record.kind),
-            int(record.precedence),
-            record.minute,
-            record.twin,
-            int(record.clock),
-            record.data,
-            record.text,
-            now,
-            answers[1],
-            None if ref is None else int(ref.direction),
-            None if ref is None else ref.epoch,
-            None if ref is None else ref.seq,
-            None if ref is None else ref.index,
-            draft.expires_at,
-            draft.replace_key,
-            int(draft.clear),
-        ),
-    )
-    if draft.replace_key is not None:
-        _withdraw_replaced(db, draft.replace_key, pairings, now)
-    db.executemany(
-        "INSERT INTO delivery (record, pairing, box, listed, precedence, state, state_at)"
-        " VALUES (?, ?, 'out', ?, ?, 'kept', ?)",
-        [
-            (row.lastrowid, p, int(record.kind is not RecordKind.READ), record.precedence, now)
-            for p in pairings
-        ],
-    )
-    return int(row.lastrowid or 0), digest
-
-
-def _insert_pairing(
-    db: sqlite3.Connection, new: NewPairing, facts: Mapping[str, bytes], now: int
-) -> int:
+def _insert_pairing(db: Database, new: NewPairing, facts: Mapping[str, bytes], now: int) -> int:
     cursor = db.execute(
         "INSERT INTO pairing (kit_number, name, kit_fp, public_key, peer_fp, peer_public,"
         " send_epoch, send_chain, heard_chain_epoch, heard_chain, keeps_root,"
@@ -427,8 +362,8 @@ def _insert_pairing(
             new.public_key,
             new.peer_fp,
             new.peer_public,
-            new.send_chain,
-            new.heard_chain,
+            db.vault.seal(new.send_chain, Column.SEND_CHAIN),
+            db.vault.seal(new.heard_chain, Column.HEARD_CHAIN),
             int(new.keeps_root),
             now,
         ),
@@ -450,76 +385,3 @@ def _are_kept(db: sqlite3.Connection, codes: Sequence[str]) -> bool:
 def _state(db: sqlite3.Connection, delivery: int) -> str:
     row = db.execute("SELECT state FROM delivery WHERE id = ?", (delivery,)).fetchone()
     return "" if row is None else str(row[0])
-
-
-def _recipients(db: sqlite3.Connection, to: str) -> list[int]:
-    if to == EVERY_KIT:
-        rows = db.execute(
-            "SELECT id FROM pairing WHERE id NOT IN (SELECT pairing FROM refused) ORDER BY id"
-        ).fetchall()
-    elif to == CENTER:
-        rows = db.execute("SELECT id FROM pairing WHERE keeps_root = 0").fetchall()
-    else:
-        rows = db.execute(
-            "SELECT id FROM pairing WHERE keeps_root = 1 AND (name = ? OR kit_number = ?)",
-            (to, int(to) if to.isdecimal() and len(to) <= _KIT_NUMBER_DIGITS else -1),
-        ).fetchall()
-    if not rows:
-        raise UsageError("kit_unknown", name=to)
-    pairings = [row[0] for row in rows]
-    if orders.refused(db, pairings):
-        raise UsageError("kit_revoked", name=to)
-    return pairings
-
-
-def _answered(db: sqlite3.Connection, code: str) -> tuple[Reference, str]:
-    row = db.execute(
-        "SELECT d.epoch, d.seq, d.place, p.keeps_root, d.box FROM delivery d"
-        " JOIN record r ON r.id = d.record JOIN pairing p ON p.id = d.pairing"
-        " WHERE r.code = ? AND d.epoch IS NOT NULL ORDER BY d.id LIMIT 1",
-        (code,),
-    ).fetchone()
-    if row is None:
-        raise UsageError("message_unknown", id=code)
-    upward = bool(row[3]) == (row[4] == "in")
-    return Reference(Direction.UP if upward else Direction.DOWN, row[0], row[1], row[2]), code
-
-
-def _distinct(
-    db: sqlite3.Connection, own_fp: bytes, draft: Draft, minute: int, answers: Reference | None
-) -> tuple[Record, bytes]:
-    """The record under a digest not used yet: equal words in one minute get a twin number."""
-    clock = draft.clock or _clock_quality(db, minute * 60_000)
-    for twin in range(TWINS_MAX):
-        record = Record(
-            draft.kind,
-            draft.precedence,
-            minute,
-            draft.text,
-            draft.data,
-            twin,
-            answers,
-            clock,
-        )
-        digest = record_digest(own_fp, record)
-        if db.execute("SELECT 1 FROM record WHERE digest = ?", (digest,)).fetchone() is None:
-            return record, digest
-    raise CrisiskitError("too_many_twins")
-
-
-def _clock_quality(db: sqlite3.Connection, now: int) -> ClockQuality:
-    """The center's clock is the measure; a kit's is as good as their last agreement."""
-    facts = dict(db.execute("SELECT key, value FROM meta WHERE key IN ('role', 'clock_agreed_at')"))
-    agreed = int(facts.get("clock_agreed_at", b"0"))
-    if facts.get("role") == CENTER.encode() or abs(now - agreed) < CLOCK_TRUSTED_MS:
-        return ClockQuality.CENTER
-    return ClockQuality.UNKNOWN
-
-
-def _withdraw_replaced(db: sqlite3.Connection, key: str, pairings: Sequence[int], now: int) -> None:
-    """Cancel the unsealed predecessors of a latest-only record (protocol section 9)."""
-    db.executemany(
-        "UPDATE delivery SET state = ?, state_at = ? WHERE state = 'kept' AND pairing = ?"
-        " AND record IN (SELECT id FROM record WHERE replace_key = ?)",
-        [(State.CANCELLED, now, pairing, key) for pairing in pairings],
-    )

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from crisiskit.errors import UsageError
+from crisiskit.crypto.vault import Vault
+from crisiskit.errors import BusyError, UsageError
 from crisiskit.model import (
     CENTER,
     ClockQuality,
@@ -21,6 +22,7 @@ from crisiskit.model import (
 )
 from crisiskit.store.connect import open_reader, read
 from crisiskit.store.order_views import by_record
+from crisiskit.store.schema import Sealed
 
 PAGE_ROWS = 128
 DAY_MS = 86_400_000
@@ -31,17 +33,24 @@ _MESSAGE = (
     " d.credits, r.answers, r.expires_at, CASE d.box WHEN 'in' THEN EXISTS (SELECT 1 FROM"
     " heard_epoch h WHERE h.pairing = d.pairing AND h.epoch = d.epoch AND h.salt = d.salt"
     " AND d.seq < h.signed_below) ELSE EXISTS (SELECT 1 FROM sending_epoch s WHERE"
-    " s.pairing = d.pairing AND s.epoch = d.epoch AND d.seq < s.signed_below) END, r.clear"
+    " s.pairing = d.pairing AND s.epoch = d.epoch AND d.seq < s.signed_below) END, r.clear,"
+    " r.digest"
     " FROM delivery d JOIN record r ON r.id = d.record JOIN pairing p ON p.id = d.pairing"
 )
 
 
 class Views:
-    """A read-only window on one installation's database; one for each thread or screen."""
+    """A read-only window on one installation's database; one for each thread or screen.
 
-    def __init__(self, path: Path) -> None:
+    Without a vault it shows facts, counts, stations and links; asked for a message or a notice
+    it raises BusyError ``home_locked``.
+    """
+
+    def __init__(self, path: Path, vault: Vault | None) -> None:
         self._path = path
+        self._vault = vault
         self._db = open_reader(path)
+        self._db.create_function("opened", 3, self._opened_in_sql, deterministic=True)
         self.role = self.fact("role").decode() or "kit"
         self.own_name = self.fact("name").decode()
         self.network = self.fact("network").decode()
@@ -135,6 +144,10 @@ class Views:
         found = self._messages(f"{_MESSAGE} WHERE d.id = ?", (ref,))
         return found[0] if found else None
 
+    def newest_change(self) -> int:
+        """When a message last changed its state, in ms; 0 if there is none."""
+        return int(self._rows("SELECT coalesce(max(state_at), 0) FROM delivery")[0][0])
+
     def unread(self) -> int:
         """How many messages came in that nobody opened."""
         sql = "SELECT count(*) FROM delivery WHERE box = 'in' AND state = 'held' AND listed = 1"
@@ -184,13 +197,26 @@ class Views:
             "SELECT n.code, n.detail, n.at, coalesce(p.name, '') FROM notice n"
             " LEFT JOIN pairing p ON p.id = n.pairing ORDER BY n.id DESC LIMIT ?"
         )
-        return [Notice(*row) for row in self._rows(sql, (limit,))]
+        return [
+            Notice(code, self.opened(detail, Sealed.DETAIL, str(at).encode()).decode(), at, name)
+            for code, detail, at, name in self._rows(sql, (limit,))
+        ]
 
     # -- plumbing --------------------------------------------------------------------------
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query of another reader of this package."""
         return self._rows(sql, values)
+
+    def _opened_in_sql(self, sealed: bytes, place: str, row: object) -> bytes:
+        """For queries: a sealed column, bound to a number or to nothing."""
+        return self.opened(sealed, Sealed(place), str(row).encode())
+
+    def opened(self, sealed: bytes, place: Sealed, row: bytes = b"") -> bytes:
+        """What a sealed column holds. Raises BusyError ``home_locked`` without the keystore."""
+        if self._vault is None:
+            raise BusyError("home_locked", path=self._path.parent)
+        return self._vault.open(sealed, place, row)
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return read(self._db, self._path, sql, values)
@@ -206,8 +232,10 @@ class Views:
     def _message(self, row: tuple[Any, ...]) -> Message:
         (ref, code, number, box, name, kind, precedence, text, data, written_at, clock) = row[:11]
         (received_at, state, state_at, link, frame_bytes, credits, answers, *rest) = row[11:]
-        expires_at, signed, clear = rest
+        expires_at, signed, clear, digest = rest
         incoming = box == "in"
+        text = self.opened(text, Sealed.TEXT, digest).decode()
+        data = self.opened(data, Sealed.DATA, digest)
         other = CENTER if self.role == "kit" else name
         own = self.own_name if self.role == "kit" else CENTER
         return Message(

@@ -7,31 +7,31 @@ succeed, counts as kept. Until that works nothing more is read or written here.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from crisiskit.errors import CrisiskitError, StoreError
-from crisiskit.store.connect import explained, transaction
+from crisiskit.store.connect import Database, explained, transaction
+from crisiskit.store.schema import Sealed as Column
 
-Look = Callable[[sqlite3.Connection], bool]
+Look = Callable[[Database], bool]
 
 
 class Writer:
     """See the module. ``opening`` opens the file at ``path``; ``wall`` gives milliseconds."""
 
     def __init__(
-        self, path: Path, opening: Callable[[], sqlite3.Connection], wall: Callable[[], int]
+        self, path: Path, opening: Callable[[], Database], wall: Callable[[], int]
     ) -> None:
         self._path = path
         self._opening = opening
         self._wall = wall
         self._trouble = ""
-        self._connection: sqlite3.Connection | None = opening()
+        self._connection: Database | None = opening()
 
     @property
-    def db(self) -> sqlite3.Connection:
+    def db(self) -> Database:
         """The connection, opened again first where a COMMIT failed; else StoreError."""
         if self._connection is None:
             self._connection = self._opened_again()
@@ -43,7 +43,7 @@ class Writer:
             self._connection.close()
 
     @contextmanager
-    def transaction(self, look: Look | None = None) -> Iterator[sqlite3.Connection]:
+    def transaction(self, look: Look | None = None) -> Iterator[Database]:
         """One transaction: all of the block is durable afterwards, or StoreError says not.
 
         ``look`` tells from the file, opened again, whether a block whose COMMIT failed is in
@@ -74,14 +74,16 @@ class Writer:
         except CrisiskitError as error:
             raise StoreError("store_unsure", path=self._path) from error
 
-    def _opened_again(self) -> sqlite3.Connection:
+    def _opened_again(self) -> Database:
         """Its first commit tells people, and syncs whatever the failed one left unsynced."""
         connection = self._opening()
         try:
+            at = self._wall()
+            detail = connection.vault.seal(self._trouble.encode(), Column.DETAIL, str(at).encode())
             with explained(self._path), transaction(connection) as db:
                 db.execute(
                     "INSERT INTO notice (at, code, detail) VALUES (?, 'store_reopened', ?)",
-                    (self._wall(), self._trouble),
+                    (at, detail),
                 )
         except CrisiskitError:
             connection.close()

@@ -11,7 +11,8 @@ from dataclasses import replace
 from enum import Enum
 
 from crisiskit.codec.acks import AckBlock, PartRequest, resolve_epoch
-from crisiskit.step import Life, MostHeld
+from crisiskit.snapshot import MostHeld
+from crisiskit.step import Life
 from crisiskit.sync.lanes import Lane
 from crisiskit.sync.outstanding import REPEAT_MAX_S
 

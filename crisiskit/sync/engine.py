@@ -23,6 +23,7 @@ from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import Entropy
 from crisiskit.crypto.statement import Sign
 from crisiskit.model import Precedence
+from crisiskit.snapshot import Snapshot
 from crisiskit.step import (
     Answered,
     Change,
@@ -35,7 +36,6 @@ from crisiskit.step import (
     Receipted,
     Requeued,
     Sent,
-    Snapshot,
     Spent,
     Step,
     Transmit,

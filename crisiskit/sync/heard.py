@@ -8,7 +8,8 @@ from crisiskit.codec.acks import AckBlock
 from crisiskit.codec.checkpoint import Checkpoint
 from crisiskit.crypto.keys import EpochKeys
 from crisiskit.model import Precedence, Record
-from crisiskit.step import Change, Decoding, HeardEpoch, Life
+from crisiskit.snapshot import HeardEpoch
+from crisiskit.step import Change, Decoding, Life
 from transports.link import Traits
 
 REPEAT_METERED_S = 3600.0

@@ -19,8 +19,8 @@ from crisiskit.crypto.keys import EPOCH_MAX, ChainKey, EpochKeys, EpochSecret
 from crisiskit.crypto.seal import frame_tag, open_frame
 from crisiskit.crypto.statement import log_statement
 from crisiskit.model import Notice, Record
+from crisiskit.snapshot import HEARD_EPOCHS_KEPT, PairingState
 from crisiskit.step import (
-    HEARD_EPOCHS_KEPT,
     Advanced,
     Arrived,
     Change,
@@ -28,7 +28,6 @@ from crisiskit.step import (
     EpochHeard,
     Forked,
     Life,
-    PairingState,
     Raised,
     Unpacked,
     Vouched,

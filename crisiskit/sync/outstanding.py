@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from crisiskit.codec.acks import AckBlock, PartRequest
 from crisiskit.model import Precedence
-from crisiskit.step import Carries, SealedEnvelope
+from crisiskit.snapshot import SealedEnvelope
+from crisiskit.step import Carries
 from crisiskit.sync.lanes import Lane
 
 DOUBLINGS_MAX = 8

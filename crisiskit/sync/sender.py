@@ -42,6 +42,7 @@ from crisiskit.crypto.keys import EPOCH_MAX, ChainKey, Entropy, EpochKeys
 from crisiskit.crypto.seal import TAG_BYTES, seal
 from crisiskit.crypto.statement import Sign, log_statement
 from crisiskit.model import ClockQuality, Notice, Precedence, Record, RecordKind
+from crisiskit.snapshot import MostHeld, PairingState, SendingEpoch
 from crisiskit.step import (
     Acknowledged,
     Answered,
@@ -50,14 +51,11 @@ from crisiskit.step import (
     Doubted,
     EpochOpened,
     Life,
-    MostHeld,
     Now,
-    PairingState,
     Queued,
     Raised,
     Requeued,
     Sealed,
-    SendingEpoch,
 )
 from crisiskit.sync.doubt import Doubt, Finding, whole_epoch
 from crisiskit.sync.lanes import Lane

@@ -13,16 +13,8 @@ from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import Entropy
 from crisiskit.crypto.statement import Sign
 from crisiskit.model import Notice, Record, RecordKind
-from crisiskit.step import (
-    Change,
-    ClockAgreed,
-    EpochHeard,
-    Life,
-    Now,
-    PairingState,
-    Raised,
-    ReadThere,
-)
+from crisiskit.snapshot import PairingState
+from crisiskit.step import Change, ClockAgreed, EpochHeard, Life, Now, Raised, ReadThere
 from crisiskit.sync.archive import Archive
 from crisiskit.sync.events import FrameReceived
 from crisiskit.sync.heard import Opened

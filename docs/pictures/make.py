@@ -39,13 +39,15 @@ def main() -> None:
 async def draw(name: str, home: Path, picture: Path, lang: str) -> None:
     """Fill a store, open a screen on it at 80x24, write the picture."""
     from crisiskit.center.desk import DeskApp
+    from crisiskit.crypto.vault import Vault
     from crisiskit.field.app import FieldApp
     from crisiskit.sync.plan import Estimate
 
     for module in ("screens.app", "field.app", "center.desk"):
         vars(sys.modules[f"crisiskit.{module}"])["wall_ms"] = lambda: NOW_MS
     kind, store = (FieldApp, fill) if name == "field" else (DeskApp, fill_center)
-    app = kind(store(home, lang), lambda draft: [Estimate("satellite", 48, 1, 90_000, 20.0)])
+    price = [Estimate("satellite", 48, 1, 90_000, 20.0)]
+    app = kind(store(home, lang), Vault(bytes(32)), lambda draft: price)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         drawn = app.export_screenshot(title=f"crisiskit {name}")
@@ -85,6 +87,7 @@ def fill(home: Path, lang: str) -> Path:
     """A store with messages in both directions and in every state."""
     from crisiskit.codec.objects import object_data
     from crisiskit.compose import compose_form
+    from crisiskit.crypto.vault import Vault
     from crisiskit.model import CENTER, Direction, Precedence, Record, RecordKind
     from crisiskit.step import (
         Acknowledged,
@@ -100,11 +103,13 @@ def fill(home: Path, lang: str) -> Path:
     from crisiskit.sync.orders import OrderBook
 
     clock = [NOW_MS - 55 * MINUTE_MS]
-    store = Store(home / "store.db", lambda: clock[0])
+    store = Store(home / "store.db", lambda: clock[0], Vault(bytes(32)))
     fp = b"kit-------------"
     store.set_meta(role=b"kit", name=b"kit-7", kit_number=b"7", own_fp=fp, **network())
     store.add_pairing(
-        NewPairing(7, CENTER, fp, bytes(32), bytes(16), bytes(32), bytes(32), keeps_root=False)
+        NewPairing(
+            7, CENTER, fp, bytes(32), bytes(16), bytes(32), bytes(32), bytes(32), keeps_root=False
+        )
     )
     words = WORDS[lang]
     data, text = compose_form("needs", words["needs"], clock[0] // MINUTE_MS)
@@ -124,7 +129,7 @@ def fill(home: Path, lang: str) -> Path:
     for seq, ref in enumerate(refs[:3]):
         store.apply(
             [
-                Sealed(1, 0, seq, b"frame", drafts[seq].precedence, bytes(32), (ref,)),
+                Sealed(1, 0, seq, b"frame", drafts[seq].precedence, b"", bytes(32), (ref,)),
                 Sent(1, 0, seq, "satellite", 60, 2, True),
             ]
         )
@@ -138,7 +143,7 @@ def fill(home: Path, lang: str) -> Path:
     )
     digest = bytes(16)
     came = Arrived(
-        1, Direction.DOWN, 0, b"salt", 0, b"frame", b"", b"", "satellite", (record,), (digest,)
+        1, Direction.DOWN, 0, b"salt", 0, b"frame", b"", "satellite", (record,), (digest,)
     )
     state = store.snapshot().orders
     assert state is not None
@@ -153,20 +158,29 @@ def fill(home: Path, lang: str) -> Path:
 def fill_center(home: Path, lang: str) -> Path:
     """The store of a center: two kits, what came in from them, and an order to one."""
     from crisiskit.compose import compose_form
+    from crisiskit.crypto.vault import Vault
     from crisiskit.model import Direction, Precedence, Record, RecordKind
     from crisiskit.step import Arrived, EpochHeard, Spent
     from crisiskit.store.issue import issue
     from crisiskit.store.store import NewPairing, Store
 
     clock = [NOW_MS - 55 * MINUTE_MS]
-    store = Store(home / "store.db", lambda: clock[0])
+    store = Store(home / "store.db", lambda: clock[0], Vault(bytes(32)))
     own = b"center----------"
     store.set_meta(role=b"center", name=b"center", own_fp=own, **network())
     for number in (7, 12):
         fp = b"kit-%02d----------" % number
         store.add_pairing(
             NewPairing(
-                number, f"kit-{number}", fp, bytes(32), own, bytes(32), bytes(32), keeps_root=True
+                number,
+                f"kit-{number}",
+                fp,
+                bytes(32),
+                own,
+                bytes(32),
+                bytes(32),
+                bytes(32),
+                keeps_root=True,
             )
         )
     words = WORDS[lang]
@@ -184,7 +198,7 @@ def fill_center(home: Path, lang: str) -> Path:
         digest = bytes([40 * seq + 11]) * 16
         up = Direction.UP
         arrived = Arrived(
-            pairing, up, 0, b"salt", seq, b"frame", b"", b"", "gateway", (record,), (digest,)
+            pairing, up, 0, b"salt", seq, b"frame", b"", "gateway", (record,), (digest,)
         )
         store.apply([arrived])
         clock[0] += 11 * MINUTE_MS

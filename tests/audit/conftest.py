@@ -10,7 +10,7 @@ import pytest
 
 from crisiskit.audit.check import check_log
 from crisiskit.audit.report import Finding, Report
-from crisiskit.sim.world import Carrier, World
+from crisiskit.sim.world import VAULT, Carrier, World
 from crisiskit.store.logbook import Logbook
 from transports.link import Traits
 
@@ -54,7 +54,7 @@ def reports(world: World) -> Callable[[Path], list[Report]]:
     """What comes of checking a log."""
 
     def check(path: Path) -> list[Report]:
-        book = Logbook(path)
+        book = Logbook(path, VAULT)
         made = list(check_log(book, world.center.identity.public))
         book.close()
         return made

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ import pytest
 from crisiskit.audit.report import FINDINGS_KEPT, Finding, Report, Wrong
 from crisiskit.codec.chain import chain_next, chain_start
 from crisiskit.model import Direction
+from crisiskit.sim.world import VAULT
+from crisiskit.store.schema import Sealed
 
 Findings = Callable[[Path], list[Finding]]
 Reports = Callable[[Path], list[Report]]
@@ -23,10 +25,24 @@ KEYS = {
 }
 
 
-def tamper(path: Path, *statements: str) -> None:
-    """Change the database behind everybody's back."""
+@contextmanager
+def database(path: Path) -> Iterator[sqlite3.Connection]:
+    """A log in the hands of somebody who has its keys as well."""
     with closing(sqlite3.connect(path)) as db:
         db.create_function("flipped", 1, flipped)
+        db.create_function("sealed", 3, VAULT.seal)
+        db.create_function("words", 2, words)
+        yield db
+
+
+def words(text: bytes, digest: bytes) -> str:
+    """The text of a record."""
+    return VAULT.open(text, Sealed.TEXT, digest).decode()
+
+
+def tamper(path: Path, *statements: str) -> None:
+    """Change the database behind everybody's back."""
+    with database(path) as db:
         for statement in statements:
             assert db.execute(statement).rowcount > 0, "nothing was changed"
         db.commit()
@@ -87,9 +103,11 @@ def test_what_a_message_answers_cannot_be_changed(
 
 
 def test_changed_words_are_named(center: Path, findings: Findings) -> None:
-    tamper(center, "UPDATE record SET text = 'kit 0 1 fire' WHERE text LIKE 'kit 0 1%'")
-    with closing(sqlite3.connect(center)) as db:
-        code = db.execute("SELECT code FROM record WHERE text = 'kit 0 1 fire'").fetchone()[0]
+    there = "words(text, digest) LIKE 'kit 0 1%'"
+    fire = "sealed(CAST('kit 0 1 fire' AS BLOB), 'record.text', digest)"
+    with database(center) as db:
+        code = db.execute(f"SELECT code FROM record WHERE {there}").fetchone()[0]
+    tamper(center, f"UPDATE record SET text = {fire} WHERE {there}")
     assert findings(center) == [Finding(Wrong.RECORD, id=code)]
 
 
@@ -111,9 +129,10 @@ def test_a_row_that_was_taken_out_is_missed(
 def test_a_message_that_was_taken_out_is_missed(
     center: Path, findings: Findings, table: str
 ) -> None:
-    with closing(sqlite3.connect(center)) as db:
-        row = db.execute("SELECT id, code FROM record WHERE text LIKE 'kit 1 2%'").fetchone()
-    number, code = row
+    with database(center) as db:
+        number, code = db.execute(
+            "SELECT id, code FROM record WHERE words(text, digest) LIKE 'kit 1 2%'"
+        ).fetchone()
     column = "id" if table == "record" else "record"
     tamper(center, f"DELETE FROM {table} WHERE {column} = {number}")
     (found,) = findings(center)
@@ -152,7 +171,7 @@ def test_a_tail_that_was_cut_off_is_missed_since_a_later_life_names_it(
     center: Path, findings: Findings
 ) -> None:
     """The row of the life says what a shorter log would say; only the later life knows better."""
-    with closing(sqlite3.connect(center)) as db:
+    with database(center) as db:
         count, leaves = db.execute(
             "SELECT count(*), group_concat(hex(leaf)) FROM arrived WHERE epoch = 1"
         ).fetchone()
@@ -211,10 +230,12 @@ def test_a_log_that_is_wrong_everywhere_fills_no_memory(center: Path, reports: R
     insert = "INSERT INTO record (digest, code, box, author, kind, precedence, minute, twin, clock,"
     most = 2 * FINDINGS_KEPT
     rows = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {most})"
+    named = "(SELECT CAST(printf('%016d', i) AS BLOB) AS digest FROM n)"
     tamper(
         center,
-        f"{insert} data, text, written_at) {rows} SELECT randomblob(16), 'X', 'out', NULL, 0, 0, 0,"
-        " 0, 0, x'', 'x', 0 FROM n",
+        f"{insert} data, text, written_at) {rows} SELECT digest, 'X', 'out', NULL, 0, 0, 0,"
+        " 0, 0, sealed(x'', 'record.data', digest), sealed(x'78', 'record.text', digest), 0"
+        f" FROM {named}",
     )
     _report, here = reports(center)
     assert (here.wrong, len(here.findings)) == (2 * FINDINGS_KEPT, FINDINGS_KEPT)

@@ -11,7 +11,7 @@ from crisiskit.codec.proof import decode_proof, encode_proof
 from crisiskit.crypto.proof import check_proof
 from crisiskit.errors import CrisiskitError
 from crisiskit.model import Precedence
-from crisiskit.sim.world import Carrier, Station, World
+from crisiskit.sim.world import VAULT, Carrier, Station, World
 from crisiskit.store.logbook import Logbook
 from crisiskit.store.views import Views
 from transports.link import Traits
@@ -25,7 +25,7 @@ SAT = Carrier(
 
 def proofs(world: World, station: Station, box: str) -> list[tuple[str, str]]:
     """Text and proof word of each message: the author of its proof, or why there is none."""
-    views, book = Views(station.store.path), Logbook(station.store.path)
+    views, book = Views(station.store.path, VAULT), Logbook(station.store.path, VAULT)
     authority = world.center.identity.public
     keys = {authority: "center", world.kits[0].identity.public: "kit-1"}
     found = []

@@ -15,6 +15,8 @@ from crisiskit import agent
 from crisiskit.codec.header import FrameKind, Header, encode_header
 from crisiskit.errors import SettingsError
 from crisiskit.i18n import explain
+from crisiskit.installation import reading
+from crisiskit.keystore import opened
 from crisiskit.links import configured_links, link_traits
 from crisiskit.model import Direction, Precedence, Record, RecordKind
 from crisiskit.step import Arrived, EpochHeard
@@ -39,7 +41,7 @@ def released(home: Path) -> list[int]:
 
 def receive(home: Path, text: str, kind: FrameKind) -> None:
     """A message comes in, in a frame of this kind."""
-    store = Store(home / "store.db", lambda: 1_790_000_000_000)
+    store = Store(home / "store.db", lambda: 1_790_000_000_000, opened(home).vault)
     header = Header(kind, 1, Direction.DOWN, Precedence.ROUTINE, 0)
     record = Record(RecordKind.TEXT, Precedence.ROUTINE, 29_833_333, text)
     frame = encode_header(header) + bytes(20)
@@ -127,7 +129,7 @@ def test_a_released_report_with_personal_data_is_still_kept_back(call: Call, kit
     with sqlite3.connect(kit / "store.db") as db:
         db.execute("UPDATE record SET clear = 1")
         db.execute("UPDATE record SET clear = 0 WHERE kind = 0")
-    store = Store(kit / "store.db", lambda: 0)
+    store = Store(kit / "store.db", lambda: 0, opened(kit).vault)
     queue = store.snapshot().queue
     store.close()
     assert [item.clear for item in queue] == [False, True, False]
@@ -179,7 +181,7 @@ def test_the_reading_receipt_may_go_the_way_the_message_came(call: Call, kit: Pa
         receive(kit, text, kind)
     for row in map(json.loads, call("list", "--json", "--home", kit)[1].splitlines()):
         assert call("read", row["id"], "--home", kit)[0] == 0
-    store = Store(kit / "store.db", lambda: 0)
+    store = Store(kit / "store.db", lambda: 0, opened(kit).vault)
     queue = store.snapshot().queue
     store.close()
     assert [(item.record.kind, item.clear) for item in queue] == [
@@ -217,12 +219,8 @@ async def test_over_a_real_link_without_encryption(call: Call, kit: Path, center
     agents = [asyncio.create_task(agent.run(home, stop=stop)) for home in (center, kit)]
 
     def states() -> dict[str, str]:
-        with sqlite3.connect(kit / "store.db") as db:
-            return dict(
-                db.execute(
-                    "SELECT r.text, d.state FROM record r JOIN delivery d ON d.record = r.id"
-                )
-            )
+        with reading(kit) as views:
+            return {message.text: message.state for message in views.search("out")}
 
     async with asyncio.timeout(20):
         while states()["Zq7 Jx9"] != "held":
@@ -230,7 +228,8 @@ async def test_over_a_real_link_without_encryption(call: Call, kit: Path, center
     stop.set()
     await asyncio.gather(*agents)
     assert states() == {"Zq7 Jx9": "held", "closed": "kept"}
-    with sqlite3.connect(center / "store.db") as db:
-        assert db.execute("SELECT text, clear FROM record").fetchall() == [("Zq7 Jx9", 1)]
-        assert b"Zq7 Jx9" in db.execute("SELECT frame FROM arrived").fetchone()[0]
-        assert db.execute("SELECT clear FROM link_state").fetchall() == [(1,)]
+    with reading(center) as views:
+        assert [(message.text, message.clear) for message in views.search()] == [("Zq7 Jx9", True)]
+        assert views.rows("SELECT count(*) FROM record") == [(1,)]
+        assert b"Zq7 Jx9" in views.rows("SELECT frame FROM arrived")[0][0]
+        assert views.rows("SELECT clear FROM link_state") == [(1,)]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from crisiskit import clock, enrolment
-from crisiskit.doctor import machine
+from crisiskit.doctor import machine, protection
 from crisiskit.lock import AgentLock
 
 Call = Callable[..., tuple[int, str, str]]
@@ -93,13 +93,53 @@ def test_a_store_of_a_later_version_is_wrong(call: Call, kit: Path) -> None:
 
 
 def test_keys_that_others_can_read_are_wrong(call: Call, kit: Path) -> None:
-    (kit / "keys" / "identity.key").chmod(0o644)
+    (kit / "keys" / "keystore").chmod(0o644)
     status, found = findings(call, kit)
     assert (status, found["keys"]["state"]) == (1, "wrong")
     subprocess.run(found["keys"]["fix"], shell=True, check=True)
     assert findings(call, kit)[0] == 0
-    (kit / "keys" / "identity.key").unlink()
+    (kit / "keys" / "keystore").unlink()
     assert findings(call, kit)[1]["keys"]["state"] == "wrong"
+
+
+def test_what_protects_a_home_is_told(
+    call: Call, kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, found = findings(call, kit)
+    assert (status, found["lock"]["state"]) == (0, "warning")
+    assert "crisiskit passphrase" in found["lock"]["fix"]
+    assert "names of stations" in found["sealed"]["text"]
+    assert "not looked at" in found["disk-encryption"]["text"]
+    key = tmp_path / "stick.key"
+    (kit / "keys" / "keyfile").rename(key)
+    assert findings(call, kit)[1]["lock"]["state"] == "wrong"
+    monkeypatch.setenv("CRISISKIT_KEY_FILE", str(key))
+    status, found = findings(call, kit)
+    assert (status, found["lock"]["state"], str(key) in found["lock"]["text"]) == (0, "ok", True)
+    words = tmp_path / "words"
+    words.write_text("words of a team")
+    assert call("passphrase", "--passphrase-file", words, "--home", kit)[0] == 0
+    (tmp_path / "run").mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.delenv("CRISISKIT_KEY_FILE")
+    assert "protects everything" in findings(call, kit)[1]["lock"]["text"]
+    assert call("unlock", "--passphrase-file", words, "--home", kit)[0] == 0
+    assert "unlocked now" in findings(call, kit)[1]["lock"]["text"]
+
+
+def test_memory_that_goes_to_a_disk_is_told(
+    call: Call, kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swaps = tmp_path / "swaps"
+    monkeypatch.setattr(protection, "SWAPS", swaps)
+    head, disk = "Filename Type Size Used Priority\n", "/dev/sda2 partition 1 0 -2\n"
+    zram = "/dev/zram0 partition 1 0 100\n"
+    for text, state in ((head, "ok"), (head + zram, "ok"), (head + zram + disk, "warning")):
+        swaps.write_text(text)
+        assert findings(call, kit)[1]["swap"]["state"] == state
+    assert "/dev/sda2" in findings(call, kit)[1]["swap"]["text"]
+    swaps.unlink()
+    assert "not looked at" in findings(call, kit)[1]["swap"]["text"]
 
 
 def test_a_network_file_of_somebody_else_is_wrong(call: Call, kit: Path, tmp_path: Path) -> None:

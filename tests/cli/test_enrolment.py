@@ -16,6 +16,7 @@ from crisiskit import enrolment
 from crisiskit.crypto.enrol import comparison_code
 from crisiskit.errors import CrisiskitError
 from crisiskit.installation import open_installation
+from crisiskit.keystore import ASKED, Keys, opened
 from crisiskit.settings import load
 from crisiskit.starter import starter_settings
 from crisiskit.store.store import Store
@@ -53,7 +54,11 @@ def answer(call: Call, center: Path, request: Path, reply: Path) -> tuple[int, s
 def pairing(home: Path) -> dict[str, object]:
     with sqlite3.connect(home / "store.db") as db:
         db.row_factory = sqlite3.Row
-        return dict(db.execute("SELECT * FROM pairing").fetchone())
+        found = dict(db.execute("SELECT * FROM pairing").fetchone())
+    vault = opened(home).vault
+    for chain in ("send_chain", "heard_chain"):
+        found[chain] = vault.open(found[chain], f"pairing.{chain}")
+    return found
 
 
 def facts(home: Path) -> dict[str, bytes]:
@@ -228,7 +233,7 @@ def test_asking_again_gives_the_same_request_until_it_is_answered(
     assert again.read_bytes() == request.read_bytes()
     answer(call, center, request, tmp_path / "p")
     assert call("kit", "activate", tmp_path / "p", "--home", kit)[0] == 0
-    assert not (kit / "keys" / "asked.key").exists()
+    assert opened(kit).secret(ASKED) is None
     status, _out, err = call("kit", "request", "-o", tmp_path / "late", "--home", kit)
     assert (status, "number 1" in err) == (1, True)
 
@@ -273,7 +278,7 @@ def test_a_known_key_under_another_request_is_refused(call: Call, tmp_path: Path
     center, kit = tmp_path / "center", tmp_path / "kit"
     request = new_kit(call, kit, "A", new_center(call, center))
     answer(call, center, request, tmp_path / "p")
-    (kit / "keys" / "asked.key").unlink()
+    opened(kit).put(**{ASKED: None})
     again = tmp_path / "again.ckrq"
     call("kit", "request", "-o", again, "--home", kit)
     assert again.read_bytes() != request.read_bytes()
@@ -376,12 +381,12 @@ def test_a_home_in_use_is_left_alone(
     call: Call, made: Path, center: Path, kit: Path, command: tuple[str, ...]
 ) -> None:
     for home in (center, kit):
-        key = (home / "keys" / "identity.key").read_bytes()
+        key = (home / "keys" / "keystore").read_bytes()
         before = facts(home)
         file = ["--center", made / "center" / "network.ckcn"] if command[0] == "kit" else []
         status, _out, err = call(*command, *file, "--home", home)
         assert (status, "already" in err) == (1, True)
-        assert (home / "keys" / "identity.key").read_bytes() == key
+        assert (home / "keys" / "keystore").read_bytes() == key
         assert facts(home) == before
 
 
@@ -413,8 +418,12 @@ def test_secrets_are_for_their_owner_only(kit: Path, center: Path) -> None:
 def test_a_pairing_secret_waits_for_its_owner_only(made: Path, tmp_path: Path) -> None:
     kit = tmp_path / "kit"
     enrolment.create_kit(kit, "A", (made / "center" / "network.ckcn").read_bytes())
-    enrolment.make_request(kit)
-    assert stat.S_IMODE((kit / "keys" / "asked.key").stat().st_mode) == 0o600
+    request = enrolment.make_request(kit)
+    kept = opened(kit).secret(ASKED)
+    assert kept is not None and kept.endswith(request)
+    keystore = kit / "keys" / "keystore"
+    assert stat.S_IMODE(keystore.stat().st_mode) == 0o600
+    assert request not in keystore.read_bytes()
 
 
 def test_making_a_home_can_be_cut_and_run_again(
@@ -428,9 +437,9 @@ def test_making_a_home_can_be_cut_and_run_again(
                 enrolment.create_center(home, "A", exercise=False)
         with pytest.raises(CrisiskitError, match="home_missing"):
             open_installation(home)
-    key = (home / "keys" / "identity.key").read_bytes()
+    key = (home / "keys" / "keystore").read_bytes()
     enrolment.create_center(home, "A", exercise=False)
-    assert (home / "keys" / "identity.key").read_bytes() == key
+    assert (home / "keys" / "keystore").read_bytes() == key
     assert sorted(path.name for path in home.iterdir() if "new" in path.name) == []
 
 
@@ -445,11 +454,11 @@ def test_activation_can_be_cut_and_run_again(
     enrolment.create_kit(kit, "A", (made / "center" / "network.ckcn").read_bytes())
     reply, _number, _code = enrolment.enrol(center, enrolment.make_request(kit))
     with monkeypatch.context() as patch:
-        patch.setattr(enrolment, "erase", cut)
+        patch.setattr(Keys, "put", cut)
         with pytest.raises(InterruptedError):
             enrolment.activate(kit, reply)
     assert enrolment.activate(kit, reply).active
-    assert not (kit / "keys" / "asked.key").exists()
+    assert opened(kit).secret(ASKED) is None
 
 
 @pytest.mark.parametrize("role", ["center", "kit"])

@@ -13,10 +13,12 @@ import pytest
 
 from crisiskit.clock import wall_ms
 from crisiskit.enrolment import own_signature
+from crisiskit.keystore import opened
 from crisiskit.step import Now, Step
+from crisiskit.store.schema import Sealed
 from crisiskit.store.store import Store
 from crisiskit.sync.engine import Engine
-from crisiskit.sync.events import Event, FrameReceived, FrameSent, LinkUp, Tick
+from crisiskit.sync.events import Decoded, Event, FrameReceived, FrameSent, LinkUp, Tick
 from transports.link import Traits
 
 Call = Callable[..., tuple[int, str, str]]
@@ -27,7 +29,9 @@ ROUNDS = 12
 def exchange(kit: Path, center: Path) -> None:
     """Both stations work for a while over a link that loses nothing."""
     homes = {"kit": kit, "center": center}
-    stores = {name: Store(home / "store.db", wall_ms) for name, home in homes.items()}
+    stores = {
+        name: Store(home / "store.db", wall_ms, opened(home).vault) for name, home in homes.items()
+    }
     engines = {
         name: Engine(store.snapshot(), os.urandom, own_signature(homes[name]), store)
         for name, store in stores.items()
@@ -44,6 +48,7 @@ def exchange(kit: Path, center: Path) -> None:
             stores[name].apply(step.changes)
             other = "center" if name == "kit" else "kit"
             peer = "kit" if name == "kit" else ""
+            pending += [(name, Decoded(job, job.coded.decode())) for job in step.decodings]
             for transmit in step.transmits:
                 pending.append((name, FrameSent(transmit)))
                 pending.append((other, FrameReceived("wifi", peer, transmit.frame)))
@@ -78,7 +83,9 @@ def test_a_changed_word_is_named_and_the_status_is_3(call: Call, talked: Sequenc
     center = talked[1]
     code = ids(call, center)["bridge is cut"]
     with closing(sqlite3.connect(center / "store.db")) as db:
-        db.execute("UPDATE record SET text = 'bridge is safe' WHERE text = 'bridge is cut'")
+        (digest,) = db.execute("SELECT digest FROM record WHERE code = ?", (code,)).fetchone()
+        text = opened(center).vault.seal(b"bridge is safe", Sealed.TEXT, digest)
+        db.execute("UPDATE record SET text = ? WHERE code = ?", (text, code))
         db.commit()
     status, out, err = call("log", "verify", "--home", center)
     assert status == 3 and len(err.splitlines()) == 1

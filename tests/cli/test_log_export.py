@@ -18,6 +18,8 @@ from crisiskit.export import source
 from crisiskit.export.as_csv import as_csv
 from crisiskit.export.heading import Heading
 from crisiskit.installation import reading
+from crisiskit.keystore import opened
+from crisiskit.store.schema import Sealed
 
 Call = Callable[..., tuple[int, str, str]]
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -26,13 +28,21 @@ ARRIVED = 1_780_000_000_000  # 2026-05-28 20:26:40 UTC
 
 def receive(home: Path, count: int) -> None:
     """So many messages from Delta-2, one a minute, as the agent would have stored them."""
+    vault = opened(home).vault
     with sqlite3.connect(home / "store.db") as db:
         for number in range(count):
+            digest, text = b"%16d" % number, f"message {number}".encode()
             db.execute(
                 "INSERT INTO record (digest, code, box, author, kind, precedence, minute, twin,"
                 " clock, data, text, written_at, received_at)"
-                " VALUES (?, ?, 'in', 1, 0, 1, 29000000, 0, 0, X'', ?, 1740000000000, ?)",
-                (b"%16d" % number, f"{number:04}-AAAA", f"message {number}", at(number)),
+                " VALUES (?, ?, 'in', 1, 0, 1, 29000000, 0, 0, ?, ?, 1740000000000, ?)",
+                (
+                    digest,
+                    f"{number:04}-AAAA",
+                    vault.seal(b"", Sealed.DATA, digest),
+                    vault.seal(text, Sealed.TEXT, digest),
+                    at(number),
+                ),
             )
             db.execute(
                 "INSERT INTO delivery (record, pairing, box, listed, precedence, state, state_at)"

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from crisiskit.i18n import set_language
+from crisiskit.keystore import opened
+from crisiskit.store.schema import Sealed
 
 Call = Callable[..., tuple[int, str, str]]
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -50,11 +52,12 @@ def receive(home: Path, text: str, code: str, minute: int = 29_000_000) -> None:
     write(
         home,
         "INSERT INTO record (digest, code, box, kind, precedence, minute, twin, clock, data, text,"
-        " written_at, received_at) VALUES (?, ?, 'in', 0, 1, ?, 0, 0, X'', ?, ?, ?)",
+        " written_at, received_at) VALUES (?, ?, 'in', 0, 1, ?, 0, 0, ?, ?, ?, ?)",
         code.encode(),
         code,
         minute,
-        text,
+        opened(home).vault.seal(b"", Sealed.DATA, code.encode()),
+        opened(home).vault.seal(text.encode(), Sealed.TEXT, code.encode()),
         minute * 60_000,
         1_780_000_000_000,
     )
@@ -135,7 +138,7 @@ def test_lists_can_be_narrowed(call: Call, kit: Path) -> None:
     send(call, kit, "out one")
     send(call, kit, "out two")
     receive(kit, "in one", "AAAA-0001")
-    write(kit, "UPDATE record SET written_at = written_at - 7200000 WHERE text = 'out one'")
+    write(kit, "UPDATE record SET written_at = written_at - 7200000 WHERE id = 1")
     assert [row["text"] for row in rows(call, kit, "--box", "in")] == ["in one"]
     assert [row["text"] for row in rows(call, kit, "--box", "out")] == ["out one", "out two"]
     assert [row["text"] for row in rows(call, kit, "--state", "held")] == ["in one"]

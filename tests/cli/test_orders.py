@@ -15,11 +15,12 @@ from crisiskit.clock import wall_ms
 from crisiskit.codec.object_frame import encode_object_frame
 from crisiskit.codec.objects import SignedObject, decode_object
 from crisiskit.installation import Places, reading, writing
+from crisiskit.keystore import opened
 from crisiskit.model import Precedence
 from crisiskit.step import Now, Step
 from crisiskit.store.store import Store
 from crisiskit.sync.engine import Engine
-from crisiskit.sync.events import FrameReceived, FrameSent, LinkUp, Tick
+from crisiskit.sync.events import Decoded, FrameReceived, FrameSent, LinkUp, Tick
 from transports.link import Traits
 
 Call = Callable[..., tuple[int, str, str]]
@@ -54,7 +55,7 @@ class Side:
     """One station with an engine of its own over its real store."""
 
     def __init__(self, home: Path, traits: Traits) -> None:
-        self.store = Store(Places.of(home).store, wall_ms)
+        self.store = Store(Places.of(home).store, wall_ms, opened(home).vault)
         self.engine = Engine(self.store.snapshot(), os.urandom)
         self.out: list[bytes] = []
         self.take(self.engine.handle(LinkUp("wire", traits), now(0)))
@@ -64,6 +65,8 @@ class Side:
         for transmit in step.transmits:
             self.out.append(transmit.frame)
             self.take(self.engine.handle(FrameSent(transmit), now(0)))
+        for job in step.decodings:
+            self.take(self.engine.handle(Decoded(job, job.coded.decode()), now(0)))
 
 
 def now(at_s: float) -> Now:
@@ -280,7 +283,7 @@ def test_a_wipe_names_one_kit_takes_two_and_erases_it(
     number = call(*wipe, *mine, "--to", "Delta-2", "--second-signer", "Prefect")[1].strip()
     call("order", "sign", number, "--home", duty, "--passphrase-file", words["Prefect"])
     exchange(duty, kit)
-    assert (kit / "keys" / "identity.key").exists()
+    assert (kit / "keys" / "keystore").exists()
     import asyncio
 
     asyncio.run(agent.run(kit, until_idle=True))
@@ -290,8 +293,8 @@ def test_a_wipe_names_one_kit_takes_two_and_erases_it(
 def test_an_order_that_comes_alone_is_listed_once(call: Call, center: Path, kit: Path) -> None:
     call("order", "--to", "all", "Stay inside", "--home", center)
     with reading(center) as views:
-        ((data, text),) = views.rows("SELECT data, text FROM signed_object")
-    signed = decode_object(data, text)
+        (given,) = views.page("out")
+    signed = decode_object(given.data, given.text)
     assert isinstance(signed, SignedObject)
     frame = encode_object_frame(signed, Precedence.FLASH)
     side = Side(kit, Traits(4096))

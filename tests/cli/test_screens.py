@@ -36,6 +36,15 @@ def test_the_line_mode_works_through_pipes(
         assert "Zebra" not in (home / "agent.log").read_text()
 
 
+@pytest.mark.parametrize("word", ["erase", "effacer"])
+def test_a_panic_in_the_line_mode_leaves_nothing(spawn: Spawn, kit: Path, word: str) -> None:
+    lang = "en" if word == "erase" else "fr"
+    process = spawn("field", "--plain", "--lang", lang, "--home", kit)
+    out, err = process.communicate(f"erase\nno\nerase\n{word}\n", timeout=20)
+    assert (process.returncode, kit.exists()) == (0, False), out + err
+    assert "flash" in err
+
+
 def test_the_end_of_the_input_ends_the_line_mode(spawn: Spawn, kit: Path) -> None:
     process = spawn("field", "--plain", "--lang", "fr", "--home", kit)
     _out, err = process.communicate("", timeout=20)

@@ -15,18 +15,20 @@ from pathlib import Path
 import pytest
 
 from crisiskit.codec.record import parse_record_id
+from crisiskit.crypto.vault import Vault
+from crisiskit.installation import reading
 from crisiskit.store import connect
 from crisiskit.store import store as store_module
 
 Call = Callable[..., tuple[int, str, str]]
 Spawn = Callable[..., "subprocess.Popen[str]"]
 
-HEAVY = ("textual", "cryptography", "sqlite_utils", "asyncio", "zstandard", "serial", "rich")
+HEAVY = ("textual", "sqlite_utils", "asyncio", "zstandard", "serial", "rich")
 
 
 def texts(home: Path) -> list[str]:
-    with sqlite3.connect(home / "store.db") as db:
-        return [row[0] for row in db.execute("SELECT text FROM record ORDER BY id")]
+    with reading(home) as views:
+        return [message.text for message in views.search()]
 
 
 def test_the_id_of_a_kept_message_is_printed(call: Call, kit: Path) -> None:
@@ -228,8 +230,8 @@ def test_a_kit_that_is_not_activated_keeps_nothing(call: Call, made: Path, tmp_p
 def test_a_store_that_cannot_grow_prints_no_id(
     call: Call, kit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path) -> sqlite3.Connection:
-        db = connect.open_writer(path)
+    def full(path: Path, vault: Vault) -> sqlite3.Connection:
+        db = connect.open_writer(path, vault)
         pages = db.execute("PRAGMA page_count").fetchone()[0]
         db.execute(f"PRAGMA max_page_count = {pages}")
         return db

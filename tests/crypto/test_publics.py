@@ -33,16 +33,16 @@ def test_a_list_names_as_many_as_there_are() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"",
-        b"# none",
-        b"\xff\xfe",
-        KIT.public,
-        KIT.public.hex().encode(),
-        KIT.public.hex().encode() + b" \x1b[31m",
-        b"AB Delta-2",
-        FILE[:-1],
-        REQUEST[:-1],
-        REQUEST.replace(b"Delta-2", b"Delta-3"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"# none", id="comment"),
+        pytest.param(b"\xff\xfe", id="no-text"),
+        pytest.param(KIT.public, id="bare-key"),
+        pytest.param(KIT.public.hex().encode(), id="no-name"),
+        pytest.param(KIT.public.hex().encode() + b" \x1b[31m", id="control"),
+        pytest.param(b"AB Delta-2", id="short-key"),
+        pytest.param(FILE[:-1], id="cut-center-file"),
+        pytest.param(REQUEST[:-1], id="cut-request"),
+        pytest.param(REQUEST.replace(b"Delta-2", b"Delta-3"), id="other-name"),
     ],
 )
 def test_what_holds_no_key_is_refused(data: bytes) -> None:

@@ -27,6 +27,8 @@ from crisiskit.model import Direction
 from crisiskit.screens.lines import BoardRows, KitRows, MessageRows, NoticeRows
 from crisiskit.screens.rows import Rows
 from crisiskit.sim.fuzz import bodies
+from crisiskit.sim.world import VAULT
+from crisiskit.store.schema import Sealed as Column
 from crisiskit.store.store import Draft
 from crisiskit.store.views import Views
 from crisiskit.sync.plan import Estimate
@@ -50,13 +52,16 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     center.close()
     with closing(sqlite3.connect(center.path, isolation_level=None)) as db:
         db.execute("UPDATE pairing SET name = ?", (NAME,))
-        db.execute("INSERT INTO notice (at, pairing, code, detail) VALUES (1, 1, 'x', ?)", (NAME,))
+        detail = VAULT.seal(NAME.encode(), Column.DETAIL, b"1")
+        db.execute(
+            "INSERT INTO notice (at, pairing, code, detail) VALUES (1, 1, 'x', ?)", (detail,)
+        )
     return center.path
 
 
 @pytest.fixture
 def views(store: Path) -> Iterator[Views]:
-    opened = Views(store)
+    opened = Views(store, VAULT)
     yield opened
     opened.close()
 
@@ -116,7 +121,7 @@ def test_json_is_harmless_and_says_every_sign(views: Views) -> None:
 def test_the_line_mode(store: Path) -> None:
     typed = ["list", *(f"open {n}" for n in range(1, 16)), "kits", "notices", "new", ".", "quit"]
     out = io.StringIO()
-    DeskLines(store, no_price, io.StringIO("\n".join(typed)), out).run()
+    DeskLines(store, VAULT, no_price, io.StringIO("\n".join(typed)), out).run()
 
     check(out.getvalue())
     assert HEBREW in out.getvalue() and "הצוות" in out.getvalue()
@@ -138,7 +143,7 @@ def test_the_rows_of_the_screens(views: Views) -> None:
 
 
 async def test_the_desk_draws_it_all(store: Path) -> None:
-    app = DeskApp(store, no_price)
+    app = DeskApp(store, VAULT, no_price)
     seen: set[str] = set()
     async with app.run_test(size=(80, 24)) as pilot:
         for key in ("i", "k", "a", "s", "i", "enter", "escape"):

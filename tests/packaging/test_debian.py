@@ -66,7 +66,9 @@ def test_a_service_restarts_waits_for_no_network_and_may_write_only_its_folder(u
     assert "network" not in service["Unit"].get("After", "")
     assert settings["ProtectSystem"] == "strict" and settings["NoNewPrivileges"] == "yes"
     home = f"/var/lib/{settings['StateDirectory']}"
-    assert settings["Environment"] == f"CRISISKIT_HOME={home}"
+    memory = f"/run/{settings['RuntimeDirectory']}"
+    assert settings["Environment"] == f"CRISISKIT_HOME={home} XDG_RUNTIME_DIR={memory}"
+    assert settings["RuntimeDirectoryMode"] == "0700"
     assert service["Unit"]["ConditionDirectoryNotEmpty"] == home
     assert home in (DEBIAN / "postinst").read_text()
 

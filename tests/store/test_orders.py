@@ -11,6 +11,7 @@ import pytest
 from crisiskit.codec.objects import AUTHORITY, ObjectKind, SignedObject, answer_code, decode_object
 from crisiskit.crypto.identity import CenterIdentity
 from crisiskit.crypto.trust import sign
+from crisiskit.crypto.vault import Vault
 from crisiskit.errors import CrisiskitError, UsageError
 from crisiskit.model import Precedence, Verdict
 from crisiskit.step import ClockJumped
@@ -21,12 +22,13 @@ from crisiskit.store.views import Views
 from crisiskit.trusted import OrderAnswered, Ordered, Quarantined, Trust
 
 KEYS = CenterIdentity(bytes(range(128)))
+VAULT = Vault(bytes(32))
 NOW = 1_790_000_000_000
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(tmp_path / "store.db", lambda: NOW)
+    made = Store(tmp_path / "store.db", lambda: NOW, VAULT)
     made.set_meta(
         role=b"center",
         name=b"center",
@@ -47,7 +49,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def views(store: Store) -> Iterator[Views]:
-    opened = Views(store.path)
+    opened = Views(store.path, VAULT)
     yield opened
     opened.close()
 
@@ -161,7 +163,8 @@ def test_an_object_that_waits_holds_zeros_where_its_second_signature_goes(store:
     issue.issue(store, half, Precedence.ROUTINE)
     assert len(issue.draft(store, 1).signatures) == 1
     with store.changing() as (db, _now):
-        data, text = db.execute("SELECT data, text FROM signed_object").fetchone()
+        sealed = db.execute("SELECT data, text FROM signed_object").fetchone()
+        data, text = store_orders.opened_object(db, 1, *sealed)
         assert isinstance(decode_object(data, text), SignedObject) and data.endswith(bytes(64))
         assert db.execute("SELECT count(*) FROM record").fetchone() == (0,)
     assert issue.withdraw(store, 1)
@@ -183,7 +186,7 @@ def test_a_database_of_the_first_version_is_brought_along(tmp_path: Path) -> Non
 
         first.apply(sqlite_utils.Database(db))
         db.execute("INSERT INTO meta (key, value) VALUES ('role', x'6b6974')")
-    opened = connect.open_writer(path)
+    opened = connect.open_writer(path, VAULT)
     assert schema.version(opened) == schema.VERSION
     assert opened.execute("SELECT count(*) FROM signed_object").fetchone() == (0,)
     assert opened.execute("SELECT value FROM meta WHERE key = 'role'").fetchone() == (b"kit",)

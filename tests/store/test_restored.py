@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from crisiskit.crypto.keys import EPOCH_MAX, ChainKey
+from crisiskit.crypto.vault import Vault
 from crisiskit.model import CENTER, Direction, Precedence, Record, RecordKind
+from crisiskit.snapshot import MostHeld, PairingState
 from crisiskit.step import (
     Acknowledged,
     Advanced,
@@ -20,8 +22,6 @@ from crisiskit.step import (
     EpochHeard,
     EpochOpened,
     Forked,
-    MostHeld,
-    PairingState,
     Requeued,
     Sealed,
     Sent,
@@ -30,6 +30,7 @@ from crisiskit.step import (
 from crisiskit.store.store import Draft, NewPairing, Store
 from crisiskit.store.views import Views
 
+VAULT = Vault(bytes(32))
 FP, CHAIN = b"kit-------------", b"u" * 32
 SALT = b"salt"
 FIFTH, SEVENTH = (5, b"five"), (7, b"sevn")
@@ -43,7 +44,7 @@ class Clock:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(tmp_path / "store.db", lambda: Clock.ms)
+    made = Store(tmp_path / "store.db", lambda: Clock.ms, VAULT)
     made.set_meta(role=b"kit", name=b"kit-1", own_fp=FP, network_id=b"n" * 16)
     made.add_pairing(
         NewPairing(
@@ -56,7 +57,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def views(store: Store) -> Iterator[Views]:
-    opened = Views(store.path)
+    opened = Views(store.path, VAULT)
     yield opened
     opened.close()
 

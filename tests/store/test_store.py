@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from crisiskit.crypto.vault import Vault
 from crisiskit.errors import BusyError, CrisiskitError, StoreError, UsageError
 from crisiskit.model import CENTER, Precedence, RecordKind
 from crisiskit.step import (
@@ -26,6 +27,7 @@ from crisiskit.store.commit import WithdrawnError
 from crisiskit.store.store import Draft, NewPairing, Store
 from crisiskit.store.views import Views
 
+VAULT = Vault(bytes(32))
 FP = b"kit-------------"
 
 
@@ -35,7 +37,7 @@ def draft(text: str, precedence: Precedence = Precedence.ROUTINE, **more: object
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(tmp_path / "store.db", lambda: 1_790_000_000_000)
+    made = Store(tmp_path / "store.db", lambda: 1_790_000_000_000, VAULT)
     made.set_meta(role=b"kit", name=b"kit-1", own_fp=FP)
     made.add_pairing(
         NewPairing(
@@ -48,7 +50,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def views(store: Store) -> Iterator[Views]:
-    opened = Views(store.path)
+    opened = Views(store.path, VAULT)
     yield opened
     opened.close()
 
@@ -63,7 +65,7 @@ OPENED = EpochOpened(1, 0, b"salt", bytes(16), bytes(32))
 def test_what_was_kept_is_there_for_another_process(store: Store, tmp_path: Path) -> None:
     code = store.keep([draft("water")])[0]
     store.close()
-    again = Views(tmp_path / "store.db")
+    again = Views(tmp_path / "store.db", VAULT)
     message = again.find(code)[0]
     assert (message.text, message.state, message.author) == ("water", "kept", "kit-1")
     again.close()
@@ -146,7 +148,7 @@ def test_a_reader_never_writes_and_never_creates(tmp_path: Path, views: Views) -
 
 def test_two_writers_wait_for_each_other(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connect, "BUSY_TIMEOUT_MS", 50)
-    other = Store(store.path, lambda: 0)
+    other = Store(store.path, lambda: 0, VAULT)
     other._db.execute("BEGIN IMMEDIATE")
     store._db.execute("PRAGMA busy_timeout = 50")
     with pytest.raises(BusyError, match="store_locked"):
@@ -159,13 +161,13 @@ def test_two_writers_wait_for_each_other(store: Store, monkeypatch: pytest.Monke
 def test_a_newer_database_is_left_alone(store: Store, tmp_path: Path) -> None:
     store._db.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     with pytest.raises(StoreError, match="store_newer"):
-        Store(store.path, lambda: 0)
+        Store(store.path, lambda: 0, VAULT)
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.db").write_bytes(b"not a database, not at all" * 100)
     with pytest.raises(StoreError, match="store_damaged"):
-        Store(tmp_path / "bad.db", lambda: 0)
+        Store(tmp_path / "bad.db", lambda: 0, VAULT)
 
 
 def test_every_commit_is_synced_to_disk(store: Store) -> None:
@@ -186,7 +188,7 @@ def test_an_id_is_found_by_its_beginning(store: Store, views: Views) -> None:
 def test_pruning_keeps_records_and_whatever_awaits_a_receipt(tmp_path: Path) -> None:
     day = 86_400_000
     clock = [1_790_000_000_000]
-    store = Store(tmp_path / "old.db", lambda: clock[0])
+    store = Store(tmp_path / "old.db", lambda: clock[0], VAULT)
     store.set_meta(role=b"kit", name=b"kit-1", own_fp=FP)
     store.add_pairing(
         NewPairing(
@@ -208,7 +210,7 @@ def test_pruning_keeps_records_and_whatever_awaits_a_receipt(tmp_path: Path) -> 
     assert not pairing.parts and [e.epoch for e in pairing.outstanding] == [1]
     frames = store._db.execute("SELECT frame FROM envelope ORDER BY epoch").fetchall()
     assert frames == [(b"",), (b"frame",)], "the place in the log stays, the sealed bytes go"
-    views = Views(store.path)
+    views = Views(store.path, VAULT)
     assert views.count() == 2
     views.close()
     store.close()
@@ -222,7 +224,7 @@ def test_a_reader_sets_right_what_a_killed_writer_left(store: Store) -> None:
         "db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
         "db.execute('PRAGMA cache_size = 1'); db.execute('PRAGMA cache_spill = 1')\n"
         "db.execute('BEGIN IMMEDIATE')\n"
-        "db.execute(\"UPDATE record SET text = 'half done'\")\n"
+        "db.execute(\"UPDATE record SET text = x'00'\")\n"
         "db.execute('CREATE TABLE filler (b)')\n"
         "[db.execute('INSERT INTO filler VALUES (zeroblob(9000))') for _ in range(300)]\n"
         "os._exit(9)\n"
@@ -231,7 +233,7 @@ def test_a_reader_sets_right_what_a_killed_writer_left(store: Store) -> None:
     journal = Path(f"{store.path}-journal")
     assert journal.exists() and journal.stat().st_size > 512, "the journal is hot"
     store.close()
-    views = Views(store.path)
+    views = Views(store.path, VAULT)
     assert [message.text for message in views.page()] == ["safe"]
     views.close()
 

@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from crisiskit.crypto.vault import Vault
 from crisiskit.errors import StoreError
 from crisiskit.model import CENTER, Direction, Precedence, Record, RecordKind
 from crisiskit.sim.disk import Create, Delete, FailedSync, Operation, Sync, Truncate, Write
@@ -32,6 +33,7 @@ from crisiskit.store import connect
 from crisiskit.store.store import BALLAST_BYTES, Draft, NewPairing, Store
 from crisiskit.store.views import Views
 
+VAULT = Vault(bytes(32))
 FP = b"kit-------------"
 IO_ERROR = {
     Write: sqlite3.SQLITE_IOERR_WRITE,
@@ -133,7 +135,7 @@ def base(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, folder
 
 
 def opened(path: Path) -> Store:
-    return Store(path, lambda: 1_790_000_000_000)
+    return Store(path, lambda: 1_790_000_000_000, VAULT)
 
 
 def rows(store: Store) -> bytes:
@@ -232,11 +234,11 @@ def test_while_the_disk_fails_nothing_is_accepted_and_screens_still_read(
         assert attempt(store, keeping("perhaps")) == "store_unsure"
         for _ in range(3):
             assert attempt(store, keeping("no")) == "store_io"
-        with closing(Views(path)) as views:
+        with closing(Views(path, VAULT)) as views:
             assert views.count("out") <= 1
         fault.heal()
         store.keep([draft("yes")])
-        with closing(Views(path)) as views:
+        with closing(Views(path, VAULT)) as views:
             texts = [message.text for message in views.search("out")]
             assert "yes" in texts and "no" not in texts
             assert [notice.code for notice in views.notices()] == ["store_reopened"]
@@ -251,7 +253,7 @@ def test_an_error_at_commit_leaves_a_record_kept_once_or_refused(base: bytes, fo
         fault = Fault(nth, {Sync: sqlite3.SQLITE_IOERR_FSYNC}, lasting=False)
         with watching(fault), closing(opened(path)) as store:
             failed = attempt(store, keeping("bridge out"))
-            with closing(Views(path)) as views:
+            with closing(Views(path, VAULT)) as views:
                 assert views.count("out") == (0 if failed else 1)
             seen.add(failed)
     assert "" in seen
@@ -275,7 +277,7 @@ def test_flash_finds_the_room_of_the_ballast_and_nothing_else_does(
         assert ballast.stat().st_size == BALLAST_BYTES, "only FLASH may use it"
         store.keep([draft("roof fell in", Precedence.FLASH)])
         assert not ballast.exists()
-        with closing(Views(path)) as views:
+        with closing(Views(path, VAULT)) as views:
             assert [message.text for message in views.search("out")] == ["roof fell in"]
 
 

@@ -13,18 +13,8 @@ from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import ChainKey
 from crisiskit.crypto.seal import open_frame
 from crisiskit.model import Direction, Precedence, Record, RecordKind
-from crisiskit.step import (
-    Acknowledged,
-    Arrived,
-    Change,
-    Now,
-    PairingState,
-    Queued,
-    Raised,
-    Sealed,
-    Snapshot,
-    Step,
-)
+from crisiskit.snapshot import PairingState, Snapshot
+from crisiskit.step import Acknowledged, Arrived, Change, Now, Queued, Raised, Sealed, Step
 from crisiskit.sync.engine import Engine
 from crisiskit.sync.events import (
     FrameReceived,

@@ -23,6 +23,14 @@ from crisiskit.codec.record import record_digest
 from crisiskit.crypto.keys import ChainKey
 from crisiskit.crypto.seal import open_frame, seal
 from crisiskit.model import Direction, Precedence, Record, RecordKind
+from crisiskit.snapshot import (
+    HeardEpoch,
+    MostHeld,
+    PairingState,
+    SealedEnvelope,
+    SendingEpoch,
+    Snapshot,
+)
 from crisiskit.step import (
     Acknowledged,
     Announced,
@@ -30,16 +38,10 @@ from crisiskit.step import (
     Arrived,
     Doubted,
     EpochOpened,
-    HeardEpoch,
-    MostHeld,
     Now,
-    PairingState,
     Queued,
     Raised,
     Requeued,
-    SealedEnvelope,
-    SendingEpoch,
-    Snapshot,
     Step,
 )
 from crisiskit.sync.engine import Engine

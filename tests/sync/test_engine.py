@@ -14,25 +14,27 @@ from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import ChainKey
 from crisiskit.crypto.seal import open_frame, seal
 from crisiskit.model import Direction, Precedence, Record, RecordKind
-from crisiskit.step import (
+from crisiskit.snapshot import (
     HEARD_EPOCHS_KEPT,
+    HeardEpoch,
+    PairingState,
+    SealedEnvelope,
+    SendingEpoch,
+    Snapshot,
+)
+from crisiskit.step import (
     Acknowledged,
     Arrived,
     Change,
     ClockJumped,
     Doubted,
     EpochOpened,
-    HeardEpoch,
     Now,
-    PairingState,
     Queued,
     Raised,
     Receipted,
     Requeued,
     Sealed,
-    SealedEnvelope,
-    SendingEpoch,
-    Snapshot,
     Step,
 )
 from crisiskit.sync.engine import Engine

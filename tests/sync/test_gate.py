@@ -8,7 +8,8 @@ from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import ChainKey
 from crisiskit.crypto.seal import seal
 from crisiskit.model import Direction, Precedence
-from crisiskit.step import Now, PairingState, Raised, Snapshot, Step
+from crisiskit.snapshot import PairingState, Snapshot
+from crisiskit.step import Now, Raised, Step
 from crisiskit.sync.engine import Engine
 from crisiskit.sync.events import FrameReceived, LinkUp, Tick
 from crisiskit.sync.gate import RING_BURST, RING_FRAME_S

@@ -6,7 +6,8 @@ import pytest
 
 from crisiskit.codec.acks import NO_DIGEST, AckBlock, PartRequest, ack_block
 from crisiskit.model import Precedence
-from crisiskit.step import Carries, SealedEnvelope
+from crisiskit.snapshot import SealedEnvelope
+from crisiskit.step import Carries
 from crisiskit.sync.lanes import Lane
 from crisiskit.sync.outstanding import (
     REPEAT_MAX_S,

@@ -25,6 +25,7 @@ from crisiskit.crypto.keys import ChainKey
 from crisiskit.crypto.seal import frame_tag, open_frame, seal
 from crisiskit.crypto.statement import log_statement
 from crisiskit.model import ClockQuality, Direction, Precedence, Record, RecordKind
+from crisiskit.snapshot import HeardEpoch, PairingState, Snapshot
 from crisiskit.step import (
     Acknowledged,
     Advanced,
@@ -32,13 +33,10 @@ from crisiskit.step import (
     Change,
     EpochOpened,
     Forked,
-    HeardEpoch,
     Now,
-    PairingState,
     Queued,
     Raised,
     Sealed,
-    Snapshot,
     Step,
     Unpacked,
 )

@@ -15,13 +15,14 @@ from babel.messages.pofile import read_po
 from textual.pilot import Pilot
 
 import crisiskit
-from crisiskit import i18n
+from crisiskit import i18n, keystore
 from crisiskit.center.desk import DeskApp
 from crisiskit.clock import wall_ms
 from crisiskit.codec.objects import AUTHORITY, ObjectKind, SignedObject, object_data
 from crisiskit.crypto.enrol import make_center_file
 from crisiskit.crypto.identity import CenterIdentity
 from crisiskit.crypto.trust import sign
+from crisiskit.crypto.vault import Vault
 from crisiskit.field.app import FieldApp
 from crisiskit.model import CENTER, Direction, Precedence, Record, RecordKind
 from crisiskit.screens.app import StationApp
@@ -32,6 +33,7 @@ from crisiskit.sync.orders import OrderBook
 from crisiskit.sync.plan import Estimate
 
 PO = Path(crisiskit.__file__).parent / "locale" / "fr" / "LC_MESSAGES" / "crisiskit.po"
+VAULT = Vault(bytes(32))
 FP = b"kit-------------"
 KEYS = CenterIdentity(bytes(range(128)))
 
@@ -43,7 +45,7 @@ class Station:
         self.path = path
         self.role = role
         self._seq = 0
-        self.store = Store(path, wall_ms)
+        self.store = Store(path, wall_ms, VAULT)
         own = FP if role == "kit" else b"center----------"
         self.store.set_meta(
             role=role.encode(),
@@ -57,7 +59,7 @@ class Station:
         )
         if role == "center":
             (path.parent / "keys").mkdir(exist_ok=True)
-            (path.parent / "keys" / "identity.key").write_bytes(KEYS.secret)
+            keystore.create(path.parent, own, {keystore.IDENTITY: KEYS.secret}, None)
             known = make_center_file(KEYS, "Mayotte", exercise)
             (path.parent / "network.ckcn").write_bytes(known)
         for number in range(1, kits + 1):
@@ -111,13 +113,16 @@ class Station:
         self.store.keep([Draft(RecordKind.TEXT, precedence, text, **how)])  # type: ignore[arg-type]
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
-        """What is in the database, asked past the code under test."""
+        """What is in the database, asked past the code under test; ``opened`` reads a text."""
         with sqlite3.connect(self.path) as db:
+            db.create_function(
+                "opened", 2, lambda t, row: VAULT.open(t, "record.text", row).decode()
+            )
             return db.execute(sql).fetchall()
 
     def view(self) -> Views:
         """A reader of its own."""
-        return Views(self.path)
+        return Views(self.path, VAULT)
 
 
 @pytest.fixture(scope="session")
@@ -186,7 +191,7 @@ def show(price: Callable[[Draft], list[Estimate]]) -> Show:
         station: Station, size: tuple[int, int] = (80, 24)
     ) -> AsyncIterator[Pilot[None]]:
         kind: type[StationApp] = FieldApp if station.role == "kit" else DeskApp
-        async with kind(station.path, price).run_test(size=size) as pilot:
+        async with kind(station.path, VAULT, price).run_test(size=size) as pilot:
             await pilot.pause()
             yield pilot
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from crisiskit.crypto.vault import Vault
 from crisiskit.field.plain import FieldLines
 from crisiskit.sync.plan import Estimate
 
 BOTH = pytest.mark.parametrize("lang", ["en", "fr"], indirect=True)
 WORDS = {"en": "READABLE BY ALL", "fr": "LISIBLE PAR TOUS"}
-RELEASED = "SELECT text, clear FROM record"
+RELEASED = "SELECT opened(text, digest), clear FROM record"
+VAULT = Vault(bytes(32))
 
 
 @pytest.fixture
@@ -115,7 +117,7 @@ def test_the_line_mode_asks(radio: Any, price: Any, lang: str) -> None:
     out = io.StringIO()
     typed = [new, "open", "", "routine", yes, new, "closed", "", "routine", no, "list", "quit"]
     lines = io.StringIO("".join(f"{line}\n" for line in typed))
-    FieldLines(radio.path, price, lines, out).run()
+    FieldLines(radio.path, VAULT, price, lines, out).run()
     assert radio.rows(RELEASED) == [("open", 1), ("closed", 0)]
     assert WORDS[lang] in out.getvalue()
     assert ("[TOUS] open" if lang == "fr" else "[ALL] open") in out.getvalue()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from textual.events import Key
 from textual.widgets import Input
 
+from crisiskit.crypto.vault import Vault
 from crisiskit.errors import StoreError
 from crisiskit.field.app import FieldApp
 from crisiskit.model import Precedence, RecordKind, State
@@ -28,9 +30,9 @@ async def test_a_flash_is_written_and_kept_with_keys_alone(
         glass = await wait(pilot, KEPT[lang])
         row = next(line for line in glass.splitlines() if "Roof gone" in line)
         assert "FLASH" in row and KEPT[lang] in row
-    assert kit.rows("SELECT r.text, r.precedence, d.state FROM record r JOIN delivery d") == [
-        ("Roof gone", int(Precedence.FLASH), "kept")
-    ]
+    assert kit.rows(
+        "SELECT opened(r.text, r.digest), r.precedence, d.state FROM record r JOIN delivery d"
+    ) == [("Roof gone", int(Precedence.FLASH), "kept")]
 
 
 async def test_the_price_follows_every_letter_and_says_which_link_is_down(
@@ -90,7 +92,7 @@ async def test_ctrl_s_on_the_heels_of_the_last_letter_sends_every_letter(
             pilot.app.post_message(Key(key if key != " " else "space", key))
         pilot.app.post_message(Key("ctrl+s", None))
         await wait(pilot, "is kept")
-    assert kit.rows("SELECT text FROM record") == [(words,)]
+    assert kit.rows("SELECT opened(text, digest) FROM record") == [(words,)]
 
 
 async def test_what_is_wrong_stays_on_the_glass_until_something_is_changed(
@@ -233,7 +235,7 @@ async def test_what_another_process_writes_appears_and_the_chosen_stays_chosen(
 
 
 def test_a_crash_of_the_screen_is_no_success(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from crisiskit import field
+    from crisiskit import field, keystore
     from crisiskit.screens import estimator
 
     def broken(self: FieldApp, **_how: object) -> None:
@@ -241,7 +243,9 @@ def test_a_crash_of_the_screen_is_no_success(kit: Any, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(estimator, "estimator", lambda home: lambda draft: [])
     monkeypatch.setattr(estimator, "currencies", lambda home: {})
+    monkeypatch.setattr(keystore, "opened", lambda home: SimpleNamespace(vault=Vault(bytes(32))))
     monkeypatch.setattr(FieldApp, "run", broken)
+    kit.path.with_name("settings.toml").touch()
     assert field.run(kit.path.parent, plain=False) == 1
 
 
@@ -274,7 +278,9 @@ async def test_each_urgency_says_when_to_take_it(kit: Any, show: Any, wait: Any,
 async def test_money_is_in_the_currency_of_its_link(kit: Any, price: Any, wait: Any) -> None:
     kit.store.set_link_state("satellite", "sbd", "ready", 3, "", 0)
     kit.store.apply([Spent("satellite", 50, 1, 90_000)])
-    async with FieldApp(kit.path, price, {"satellite": "GBP"}).run_test(size=(80, 24)) as pilot:
+    async with FieldApp(kit.path, Vault(bytes(32)), price, {"satellite": "GBP"}).run_test(
+        size=(80, 24)
+    ) as pilot:
         await wait(pilot, "0.09 GBP")
         await pilot.press("n", "a")
         await wait(pilot, "0.01 GBP")

@@ -139,13 +139,16 @@ async def test_a_hundred_thousand_rows_cost_a_few_pages(
     kit: Any, show: Any, seen: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kit.keep("row 1")
+    vault, db = kit.store._db.vault, kit.store._db
+    db.create_function("sealed", 3, lambda text, place, row: vault.seal(text.encode(), place, row))
     many = "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
-    kit.store._db.execute(
+    db.execute(
         "INSERT INTO record (digest, code, box, kind, precedence, minute, twin, clock, data, text,"
-        f" written_at) {many} SELECT CAST(i AS BLOB), i, 'out', 0, 0, 0, 0, 0, x'', 'row ' || i, 0"
-        " FROM n"
+        f" written_at) {many} SELECT CAST(i AS BLOB), i, 'out', 0, 0, 0, 0, 0,"
+        " sealed('', 'record.data', CAST(i AS BLOB)),"
+        " sealed('row ' || i, 'record.text', CAST(i AS BLOB)), 0 FROM n"
     )
-    kit.store._db.execute(
+    db.execute(
         "INSERT INTO delivery (record, pairing, box, listed, precedence, state, state_at)"
         " SELECT id, 1, 'out', 1, 0, 'held', 0 FROM record WHERE id > 1"
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from crisiskit.crypto.vault import Vault
 from crisiskit.field.plain import FieldLines
 from crisiskit.model import Precedence
 from crisiskit.screens import app as screens_app
@@ -100,7 +101,7 @@ def test_the_line_mode_tells_what_came_in_meanwhile(kit: Any, price: Any) -> Non
 
     out = io.StringIO()
     person: Any = Person()
-    FieldLines(kit.path, price, person, out).run()
+    FieldLines(kit.path, Vault(bytes(32)), price, person, out).run()
     assert out.getvalue().count("FLASH from center") == 1
     assert "ROUTINE from center" not in out.getvalue()
 

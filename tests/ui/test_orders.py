@@ -11,11 +11,13 @@ import pytest
 from crisiskit import duty
 from crisiskit.center.plain import DeskLines
 from crisiskit.clock import wall_ms
+from crisiskit.crypto.vault import Vault
 from crisiskit.field.plain import FieldLines
 from crisiskit.model import Precedence, RecordKind
 from crisiskit.store import issue
 
 BOTH = pytest.mark.parametrize("lang", ["en", "fr"], indirect=True)
+VAULT = Vault(bytes(32))
 FIRST, SECOND = "correct horse", "battery staple"
 
 
@@ -23,13 +25,14 @@ FIRST, SECOND = "correct horse", "battery staple"
 def talk(price: Any) -> Any:
     """Type these lines into the line mode of a station; what it said."""
 
-    def typed(station: Any, *lines: str) -> str:
+    def talked(station: Any, *lines: str) -> str:
         kind = FieldLines if station.role == "kit" else DeskLines
         out = io.StringIO()
-        kind(station.path, price, io.StringIO("".join(f"{line}\n" for line in lines)), out).run()
+        typed = io.StringIO("".join(f"{line}\n" for line in lines))
+        kind(station.path, VAULT, price, typed, out).run()
         return out.getvalue()
 
-    return typed
+    return talked
 
 
 @pytest.fixture
@@ -47,7 +50,8 @@ def kept(center: Any) -> list[tuple[object, ...]]:
     """The orders that leave, and to which kits."""
     return sorted(
         center.rows(
-            "SELECT d.pairing, r.text, o.exercise FROM delivery d JOIN record r ON r.id = d.record"
+            "SELECT d.pairing, opened(r.text, r.digest), o.exercise FROM delivery d"
+            " JOIN record r ON r.id = d.record"
             " JOIN signed_object o ON o.record = r.id WHERE o.kind = 1"
         )
     )

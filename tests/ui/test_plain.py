@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crisiskit.center.plain import DeskLines
+from crisiskit.crypto.vault import Vault
 from crisiskit.errors import StoreError
 from crisiskit.field.plain import FieldLines
 from crisiskit.model import Precedence, RecordKind
@@ -23,7 +24,13 @@ def talk(price: Any) -> Any:
     def typed(station: Any, *lines: str) -> str:
         kind = FieldLines if station.role == "kit" else DeskLines
         out = io.StringIO()
-        kind(station.path, price, io.StringIO("".join(f"{line}\n" for line in lines)), out).run()
+        kind(
+            station.path,
+            Vault(bytes(32)),
+            price,
+            io.StringIO("".join(f"{line}\n" for line in lines)),
+            out,
+        ).run()
         return out.getvalue()
 
     return typed
@@ -37,13 +44,15 @@ def test_a_message_is_written_and_listed_in_the_readers_words(
     said = talk(kit, new, "Roof gone", "14 hurt", "", "flash", "list", "quit")
     assert "satellite: 57 B" in said or "satellite: 57 o" in said
     assert f"1. FLASH, {kept}" in said and "Roof gone 14 hurt" in said
-    assert kit.rows("SELECT text, precedence FROM record") == [("Roof gone\n14 hurt", 3)]
+    assert kit.rows("SELECT opened(text, digest), precedence FROM record") == [
+        ("Roof gone\n14 hurt", 3)
+    ]
 
 
 def test_a_wrong_urgency_is_asked_again_and_loses_nothing(kit: Any, talk: Any) -> None:
     said = talk(kit, "new", "text", "", "urgent!!", "priority")
     assert "is no precedence" in said
-    assert kit.rows("SELECT text, precedence FROM record") == [("text", 1)]
+    assert kit.rows("SELECT opened(text, digest), precedence FROM record") == [("text", 1)]
 
 
 def test_a_form_is_asked_question_by_question(kit: Any, talk: Any) -> None:

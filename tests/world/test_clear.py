@@ -9,7 +9,8 @@ import pytest
 from crisiskit.codec.header import FrameKind, decode_header, is_clear
 from crisiskit.codec.reject import Rejected
 from crisiskit.model import Precedence
-from crisiskit.sim.world import Carrier, World
+from crisiskit.sim.world import VAULT, Carrier, World
+from crisiskit.store.schema import Sealed
 from crisiskit.store.views import Views
 from transports.link import Traits
 
@@ -83,7 +84,7 @@ def test_all_is_held_and_what_is_secret_never_takes_the_radio(tmp_path: Path, se
     assert FrameKind.SEALED in kinds(world, "wifi")
     assert not leaked(world)
     for station in world.stations:
-        views = Views(station.store.path)
+        views = Views(station.store.path, VAULT)
         assert not [m.text for m in views.search("in") if m.clear and not m.text.startswith("Z3")]
         views.close()
 
@@ -95,15 +96,19 @@ def test_marks_tell_the_truth(tmp_path: Path) -> None:
         world.say(world.kits[0], f"n {n}", clear=n % 2 == 0)
         world.run(world.now_s + 600)
     assert world.settle(48 * HOUR)
-    views = Views(world.center.store.path)
+    views = Views(world.center.store.path, VAULT)
     marked = {message.text for message in views.search("in") if message.clear}
     views.close()
     came = world.center.store._db.execute(
-        "SELECT r.text, a.frame FROM record r JOIN delivery d ON d.record = r.id"
+        "SELECT r.text, r.digest, a.frame FROM record r JOIN delivery d ON d.record = r.id"
         " JOIN arrived a ON (a.epoch, a.salt, a.seq) = (d.epoch, d.salt, d.seq)"
     ).fetchall()
     assert len(came) == 20
-    assert marked == {text for text, frame in came if is_clear(frame)}
+    assert marked == {
+        VAULT.open(text, Sealed.TEXT, digest).decode()
+        for text, digest, frame in came
+        if is_clear(frame)
+    }
     assert marked and marked <= {f"n {n}" for n in range(0, 20, 2)}
 
 
@@ -113,7 +118,7 @@ def test_a_kit_with_the_radio_alone_keeps_its_secrets(tmp_path: Path) -> None:
     world.say(world.kits[0], "Z3 open", clear=True)
     world.run(10 * HOUR)
     assert world.texts(world.center) == ["Z3 open"]
-    views = Views(world.kits[0].store.path)
+    views = Views(world.kits[0].store.path, VAULT)
     assert views.tally("out") == {"kept": 1, "held": 1}
     assert [notice.code for notice in views.notices()] == ["waits_for_encryption"]
     views.close()

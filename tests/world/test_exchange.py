@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crisiskit.model import Precedence, State
-from crisiskit.sim.world import Carrier, Station, World
+from crisiskit.sim.world import VAULT, Carrier, Station, World
 from crisiskit.store.views import Views
 from crisiskit.sync.gate import RING_BURST, RING_FRAME_S
 from transports.link import Traits
@@ -157,7 +157,7 @@ def test_an_expired_message_is_not_sent_and_says_so(tmp_path: Path) -> None:
     world.run(2 * HOUR)
     world.settle(10 * HOUR)
     assert world.texts(world.center) == ["still needed later"]
-    views = Views(kit.store.path)
+    views = Views(kit.store.path, VAULT)
     assert views.tally("out") == {"expired": 1, "held": 1}
     views.close()
 
@@ -184,14 +184,14 @@ def test_an_opened_message_is_read_at_its_author(tmp_path: Path) -> None:
     world = World(tmp_path, (WIFI,), seed=2)
     world.say(world.kits[0], "doctor needed", Precedence.IMMEDIATE)
     assert world.settle(4 * HOUR)
-    views = Views(world.center.store.path)
+    views = Views(world.center.store.path, VAULT)
     ref = views.triage()[0].ref
     views.close()
     assert world.center.store.mark_read(ref) and not world.center.store.mark_read(ref)
     world.look(world.center)
     assert world.settle(4 * HOUR)
     world.run(world.now_s + HOUR)
-    views = Views(world.kits[0].store.path)
+    views = Views(world.kits[0].store.path, VAULT)
     assert [message.state for message in views.search("out")] == [State.READ]
     views.close()
 

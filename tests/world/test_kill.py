@@ -9,14 +9,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
 from crisiskit import enrolment
-from crisiskit.installation import writing
+from crisiskit.installation import reading, writing
 from crisiskit.model import CENTER, Precedence, RecordKind
 from crisiskit.store.store import Draft
-from crisiskit.store.views import Views
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "20"))
 LINES = 40
@@ -60,19 +58,13 @@ def keep(home: Path, text: str, to: str) -> None:
 
 
 def texts(home: Path) -> list[str]:
-    views = Views(home / "store.db")
-    try:
+    with reading(home) as views:
         return [message.text for message in views.search("in")]
-    finally:
-        views.close()
 
 
 def waiting(home: Path) -> int:
-    views = Views(home / "store.db")
-    try:
+    with reading(home) as views:
         return views.waiting()
-    finally:
-        views.close()
 
 
 def settle(*homes: Path) -> None:
@@ -144,7 +136,7 @@ def test_every_id_that_send_printed_before_it_was_killed_arrives_once(tmp_path: 
             after_ids = rng.randrange(LINES // 2)
             printed += send_and_kill(kit, lines, after_ids, rng.uniform(0, 0.02))
         settle(kit)
-        with closing(Views(kit / "store.db")) as views:
+        with reading(kit) as views:
             kept = {message.id: message.text for message in views.search("out")}
         assert set(printed) <= set(kept), "an id was printed of a message that is not kept"
         assert ROUNDS < len(printed) < ROUNDS * LINES, "some were killed in the middle"

@@ -9,16 +9,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from crisiskit.demo.stage import Stage
-from crisiskit.installation import writing
+from crisiskit.installation import reading, writing
 from crisiskit.model import CENTER, Precedence, RecordKind
 from crisiskit.store.store import Draft
-from crisiskit.store.views import Views
 
 SEED = 7
 
@@ -49,12 +47,12 @@ def keep(home: Path, text: str, to: str = CENTER) -> None:
 
 
 def texts(home: Path) -> Counter[str]:
-    with closing(Views(home / "store.db")) as views:
+    with reading(home) as views:
         return Counter(message.text for message in views.search("in"))
 
 
 def waiting(home: Path) -> int:
-    with closing(Views(home / "store.db")) as views:
+    with reading(home) as views:
         return views.waiting()
 
 

@@ -1,0 +1,36 @@
+"""A record under a name of its own: equal words of one author in one minute stay two records."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+
+from crisiskit.codec.record import record_digest
+from crisiskit.errors import CrisiskitError
+from crisiskit.model import CENTER, ClockQuality, Record
+
+TWINS_MAX = 256
+CLOCK_TRUSTED_MS = 7 * 86_400_000
+
+
+def distinct(db: sqlite3.Connection, own_fp: bytes, record: Record) -> tuple[Record, bytes]:
+    """The record with a twin number whose digest is not used yet, and that digest.
+
+    A clock of unknown quality gets the quality of this station's.
+    """
+    clock = record.clock or _clock_quality(db, record.minute * 60_000)
+    for twin in range(TWINS_MAX):
+        found = replace(record, twin=twin, clock=clock)
+        digest = record_digest(own_fp, found)
+        if db.execute("SELECT 1 FROM record WHERE digest = ?", (digest,)).fetchone() is None:
+            return found, digest
+    raise CrisiskitError("too_many_twins")
+
+
+def _clock_quality(db: sqlite3.Connection, now: int) -> ClockQuality:
+    """The center's clock is the measure; a kit's is as good as their last agreement."""
+    facts = dict(db.execute("SELECT key, value FROM meta WHERE key IN ('role', 'clock_agreed_at')"))
+    agreed = int(facts.get("clock_agreed_at", b"0"))
+    if facts.get("role") == CENTER.encode() or abs(now - agreed) < CLOCK_TRUSTED_MS:
+        return ClockQuality.CENTER
+    return ClockQuality.UNKNOWN
