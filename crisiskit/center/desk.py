@@ -48,11 +48,9 @@ class DeskApp(Ordering):
             ("I", _("what came in: unopened by urgency and age, then the opened")),
             ("S", _("what was sent, with its state at each kit")),
             ("G", _("the orders that were given: sign as the second, take back")),
-            ("K", _("the kits, and when each was last heard")),
-            ("A", _("alerts: what a human must look at")),
+            ("K  A", _("the kits, and when each was last heard; alerts to look at")),
             (_("Enter"), _("open the chosen message; its author sees READ")),
-            ("R", _("answer the chosen message")),
-            ("N", _("write a message to a kit")),
+            ("R  N", _("answer the chosen message, or write a new one to a kit")),
             ("O  E", _("give an order, REAL or EXERCISE; you confirm before it leaves")),
             ("Q", _("quit; messages that are kept stay kept")),
         )

@@ -144,9 +144,12 @@ class StationApp(ProtectedApp):
             self.tell(arrival_words(top), URGENT_S)
 
     def _renew(self) -> None:
+        """Draw again what may have changed; a screen that is still being built draws itself."""
+        main = self.screen_stack[0]
+        if not main.is_mounted or not main.query("#list"):
+            return
         try:
             self.list.reload()
-            main = self.screen_stack[0]
             main.query_one("#head", Bar).show(self.who(), self.counts())
             width = max(20, self.size.width - 2)
             main.query_one("#columns", Static).update(Content(self.list.rows.head(width)))
