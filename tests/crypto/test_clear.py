@@ -28,7 +28,7 @@ SALT = b"salt"
 KEYS = root_key(b"p" * 32, b"n" * 16, b"k" * 16, Direction.UP).secret().keys(SALT)
 HEADER = Header(FrameKind.CLEAR, 70, Direction.UP, Precedence.PRIORITY, 258)
 CONTENT = b"what the records say"
-WHOLE = [kind for kind in FrameKind if not kind.is_part]
+WHOLE = [kind for kind in FrameKind if kind.has_tag]
 PAIRS = [(one, other) for one in WHOLE for other in WHOLE if one is not other]
 
 

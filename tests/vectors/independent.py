@@ -23,9 +23,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 CODEC = Path(__file__).resolve().parents[2] / "crisiskit" / "codec"
 DICTIONARY = (CODEC / "dictionary-1.bin").read_bytes()
-WITH_DATA = (1, 3, 4, 5)
-KINDS = (0, 1, 2, 3, 4, 5)
-FRAME_KINDS = (0, 1, 2, 3, 4, 7)
+WITH_DATA = (1, 2, 3, 4, 5, 6)
+KINDS = (0, 1, 2, 3, 4, 5, 6)
+FRAME_KINDS = (0, 1, 2, 3, 4, 5, 7)
 CODECS = (0, 1, 2, 4)
 
 
