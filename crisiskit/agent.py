@@ -181,6 +181,8 @@ class Agent:
         Raises WithdrawnError when a cancel came between its look and its first commit.
         """
         self._life += 1
+        if self._floor is not None:
+            self._floor.rise_to(self._store.newest_epoch())
         snapshot = self._store.snapshot()
         paths = self._engine.paths() if self._engine else {}
         self._known = {item.delivery for item in snapshot.queue}

@@ -8,9 +8,10 @@ section 7).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from errno import ENOSPC
 from pathlib import Path
 
-from crisiskit.errors import CrisiskitError
+from crisiskit.errors import CrisiskitError, StoreError
 from crisiskit.files import read_small, write_whole
 from crisiskit.step import Change, EpochOpened
 
@@ -26,10 +27,18 @@ class Floor:
 
     def note(self, changes: Iterable[Change]) -> None:
         """Write a new floor before anything sealed above the old one leaves."""
-        newest = max((c.epoch for c in changes if isinstance(c, EpochOpened)), default=-1)
-        if newest > self.epoch:
-            write_whole(self._path, f"{newest}\n".encode())
-            self.epoch = newest
+        self.rise_to(max((c.epoch for c in changes if isinstance(c, EpochOpened)), default=-1))
+
+    def rise_to(self, epoch: int) -> None:
+        """The floor is at least this epoch. Raises StoreError if that could not be written."""
+        if epoch <= self.epoch:
+            return
+        try:
+            write_whole(self._path, f"{epoch}\n".encode())
+        except OSError as error:
+            code = "disk_full" if error.errno == ENOSPC else "store_io"
+            raise StoreError(code, path=self._path, detail=error.strerror or "") from None
+        self.epoch = epoch
 
 
 def _read(path: Path) -> int:

@@ -26,6 +26,7 @@ class SealedEnvelope:
     digest: bytes
     arrived: bool = False
     sent: bool = False
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from crisiskit.sim.campaign import draw, run
-from crisiskit.sim.checks import BrokenPromiseError, Tally
+from crisiskit.sim.checks import Tally
 
 PROGRESS_S = 15.0
 
@@ -29,9 +29,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory(dir=given.folder) as folder:
             try:
                 total.add(run(plan, Path(folder)))
-            except BrokenPromiseError as broken:
+            except Exception as broken:
                 bad.append(seed)
-                print(f"seed {seed}: {broken}", flush=True)
+                print(f"seed {seed}: {type(broken).__name__} {broken}", flush=True)
         hours += plan.kit_hours
         if time.monotonic() - told > PROGRESS_S:
             told = time.monotonic()

@@ -60,7 +60,7 @@ class Checker:
             elif isinstance(change, Arrived | Unpacked):
                 self._nothing_forged(change)
         sealed = any(isinstance(change, Sealed) for change in changes)
-        if sealed and station.engine is not None and not self.forgotten:
+        if sealed and station.engine is not None:
             self._bounds(station)
 
     def leaves(self, station: Station, transmit: Transmit) -> None:
@@ -101,9 +101,12 @@ class Checker:
                 raise BrokenPromiseError("a text that nobody wrote")
 
     def _bounds(self, station: Station) -> None:
+        """One query at a time; and, where nothing is repeated for a restored side, the window."""
         assert station.engine is not None
         for pairing in station.engine.pairings:
-            if station.engine.unanswered(pairing) > WINDOW + OWN_TALK_MOST:
+            if station.engine.asking(pairing) > 1:
+                raise BrokenPromiseError(f"{station.name}: asks again before it was heard")
+            if not self.forgotten and station.engine.unanswered(pairing) > WINDOW + OWN_TALK_MOST:
                 raise BrokenPromiseError(f"{station.name}: too much awaits a receipt")
 
     def _far(self, station: Station, pairing: int) -> Station:

@@ -182,7 +182,8 @@ def doubt(db: sqlite3.Connection, pairing: int) -> None:
     """What the far end holds of the envelopes kept here is to be asked for."""
     db.execute(
         "UPDATE sending_epoch SET in_doubt = 1, held_below = 0 WHERE pairing = ? AND epoch IN"
-        " (SELECT DISTINCT epoch FROM envelope WHERE pairing = ? AND frame <> x'')",
+        " (SELECT DISTINCT epoch FROM envelope WHERE pairing = ? AND frame <> x''"
+        " AND state <> 'closed')",
         (pairing, pairing),
     )
 
@@ -196,7 +197,7 @@ def _answered(db: sqlite3.Connection, c: Answered, now: int) -> None:
     )
     db.execute(
         "UPDATE envelope SET state = 'sent', held_at = NULL"
-        " WHERE pairing = ? AND epoch = ? AND seq >= ? AND state <> 'sealed'",
+        " WHERE pairing = ? AND epoch = ? AND seq >= ? AND state NOT IN ('sealed', 'closed')",
         (*key, c.held_below),
     )
     if c.proved:
@@ -215,8 +216,8 @@ def _requeued(db: sqlite3.Connection, c: Requeued, now: int) -> None:
         (now, c.pairing, c.epoch),
     )
     db.execute(
-        "UPDATE envelope SET state = 'closed', held_at = ? WHERE pairing = ? AND epoch = ?"
-        " AND held_at IS NULL",
+        "UPDATE envelope SET state = 'closed', held_at = coalesce(held_at, ?)"
+        " WHERE pairing = ? AND epoch = ?",
         (now, c.pairing, c.epoch),
     )
     db.execute(

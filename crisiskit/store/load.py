@@ -19,6 +19,7 @@ from crisiskit.snapshot import (
 )
 from crisiskit.step import PartArrived, Queued
 from crisiskit.store.connect import Database
+from crisiskit.store.own import is_query
 from crisiskit.store.schema import Sealed as Column
 
 
@@ -171,15 +172,22 @@ def _last_life(db: sqlite3.Connection, pairing: int) -> Checkpoint | None:
 
 def _outstanding(db: sqlite3.Connection, pairing: int) -> tuple[SealedEnvelope, ...]:
     rows = db.execute(
-        "SELECT epoch, seq, frame, precedence, digest, state FROM envelope"
+        "SELECT epoch, seq, frame, precedence, digest, state, own FROM envelope"
         " WHERE pairing = ? AND held_at IS NULL ORDER BY epoch, seq",
         (pairing,),
     )
     return tuple(
         SealedEnvelope(
-            epoch, seq, frame, Precedence(p), digest, state == "arrived", state != "sealed"
+            epoch,
+            seq,
+            frame,
+            Precedence(p),
+            digest,
+            state == "arrived",
+            state != "sealed",
+            is_query(own),
         )
-        for epoch, seq, frame, p, digest, state in rows
+        for epoch, seq, frame, p, digest, state, own in rows
     )
 
 

@@ -34,6 +34,12 @@ def decode_own(data: bytes) -> Record | None:
     return Record(kind, precedence, minute, data=data[_HEAD_BYTES:])
 
 
+def is_query(data: bytes) -> bool:
+    """Whether it is a query that wants an answer."""
+    record = decode_own(data)
+    return record is not None and record.kind is RecordKind.QUERY and bool(record.data)
+
+
 def sign_named(db: sqlite3.Connection, pairing: int, own: Record) -> None:
     """A signed checkpoint of ours covers the life it names."""
     named = decode_checkpoint(own.data) if own.kind is RecordKind.CHECKPOINT else None

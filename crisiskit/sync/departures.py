@@ -140,6 +140,8 @@ class Departures:
         due = station.sender.query_due_s()
         if due is None or due > now.mono_s or station.sender.used_up:
             return None
+        if station.sender.outstanding.asking:
+            return None  # That one is repeated; another would say nothing more.
         lane = choose(lanes, Precedence.PRIORITY, now.mono_s, {})
         if lane is None:
             return None

@@ -127,6 +127,10 @@ class Engine:
         """The highest precedence that waits to be sealed for a station."""
         return self._stations[pairing].sender.outbox.highest
 
+    def asking(self, pairing: int) -> int:
+        """How many queries to a station are not known to be stored there."""
+        return self._stations[pairing].sender.outstanding.asking
+
     def unanswered(self, pairing: int) -> int:
         """How many envelopes for a station, FLASH apart, are not known to be stored there."""
         waiting = self._stations[pairing].sender.outstanding

@@ -22,7 +22,8 @@ class Outgoing:
 
     ``flying``: the lanes, by link and peer, that are being given a frame of it.
 
-    ``resumed``: it left in an earlier process life, nobody knows how long ago.
+    ``resumed``: it left in an earlier process life, nobody knows how long ago. ``asks``: it
+    carries a query.
     """
 
     epoch: int
@@ -41,6 +42,7 @@ class Outgoing:
     parts_left: list[int] = field(default_factory=list)
     cut_at: int = 0
     cut_short: bool = False
+    asks: bool = False
 
     @property
     def key(self) -> tuple[int, int]:
@@ -68,6 +70,11 @@ class Outstanding:
     def unanswered(self) -> int:
         """How many are not known to be stored at the far end."""
         return sum(not one.arrived for one in self)
+
+    @property
+    def asking(self) -> int:
+        """How many queries are not known to be stored at the far end."""
+        return sum(one.asks and not one.arrived for one in self)
 
     def due(self, now_s: float) -> list[Outgoing]:
         """Envelopes worth sending now, most urgent first."""

@@ -199,6 +199,7 @@ class Sender:
         life.linked = life.linked or record.kind is RecordKind.CHECKPOINT
         digests = [record_digest(self._own_fp, record)]
         sealed, one = self._envelope(life, header, content, digests, sign, now_s)
+        one.asks = record.kind is RecordKind.QUERY and bool(record.data)
         return [*changes, replace(sealed, own=record)], one
 
     def _header(self, life: _Life, precedence: Precedence, lane: Lane) -> Header:
@@ -392,7 +393,8 @@ class Sender:
     def _take_block(self, block: AckBlock | PartRequest, by: Life, now_s: float) -> list[Change]:
         number = whole_epoch(block, self._newest)
         if number > self._newest:
-            return self._restored_here(number)
+            # A low byte alone may mean a life long ago.
+            return self._restored_here(number) if _is_whole(block) else []
         epoch = self._epochs.get(number)
         if epoch is None or epoch.forked:
             return []
@@ -488,3 +490,8 @@ def _header(frame: bytes) -> Header:
     found = decode_header(frame)
     assert not isinstance(found, Rejected), "we sealed it"
     return found[0]
+
+
+def _is_whole(block: AckBlock | PartRequest) -> bool:
+    """Whether it names its epoch whole."""
+    return isinstance(block, AckBlock) and block.wide

@@ -234,7 +234,7 @@ def test_what_an_older_life_of_the_peer_says_after_a_newer_one_is_not_believed()
 @pytest.mark.parametrize(
     ("block", "above"),
     [
-        (AckBlock(9, 1, b"abcd", 0), 9),
+        (AckBlock(9, 1, b"abcd", 0, (), SALT[:2]), 9),
         (AckBlock(300, 1, b"abcd", 0, (), SALT[:2]), 300),
         (AckBlock(2, 6, b"abcd", 5), 2),
     ],
@@ -251,9 +251,36 @@ def test_a_block_that_knows_more_of_me_than_i_do_tells_that_i_was_rolled_back(
     assert notices(step) == ["restored_here"] and step.restart
 
 
-def test_a_request_for_parts_of_an_epoch_above_mine_tells_it_too() -> None:
-    step = take(engine(sent_before()), receipt(PartRequest(9, 0, 3, (1,))), 1)
-    assert notices(step) == ["restored_here"]
+@pytest.mark.parametrize(
+    "block", [AckBlock(9, 1, b"abcd", 0), PartRequest(9, 0, 3, (1,))], ids=["ack", "parts"]
+)
+def test_the_low_byte_of_an_epoch_alone_proves_nothing(block: AckBlock | PartRequest) -> None:
+    """After a jump a life of long ago may look like one that is still to come."""
+    step = take(engine(sent_before()), receipt(block), 1)
+    assert not notices(step) and not step.restart
+
+
+def test_one_query_is_under_way_however_long_the_other_side_is_silent() -> None:
+    kit = Engine(Snapshot((sent_before(in_doubt=True),), ()), lambda n: SALT[:n])
+    frames = settle(kit, kit.handle(LinkUp("link", SAT), now(0)), 0)
+    for day in range(1, 30):
+        s = day * 86_400.0
+        frames += settle(kit, kit.handle(Tick(), now(s)), s)
+        assert kit.asking(1) == 1
+    sealed = {frame[-8:] for frame in frames}
+    assert len(sealed) == 1, "the same envelope again"
+
+
+def test_a_query_that_waits_is_known_after_a_restart() -> None:
+    asked = SealedEnvelope(
+        2, 4, _envelope(4), Precedence.PRIORITY, DIGESTS[4], sent=True, asks=True
+    )
+    kit = Engine(
+        Snapshot((replace(sent_before(in_doubt=True), outstanding=(asked,)),), ()),
+        lambda n: SALT[:n],
+    )
+    frames = settle(kit, kit.handle(LinkUp("link", FREE), now(0)), 0)
+    assert kit.asking(1) == 1 and frame[-8:] in {sent[-8:] for sent in frames}
 
 
 def test_another_digest_is_a_fork_and_its_records_are_sealed_again() -> None:
