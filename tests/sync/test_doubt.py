@@ -272,9 +272,8 @@ def test_one_query_is_under_way_however_long_the_other_side_is_silent() -> None:
 
 
 def test_a_query_that_waits_is_known_after_a_restart() -> None:
-    asked = SealedEnvelope(
-        2, 4, _envelope(4), Precedence.PRIORITY, DIGESTS[4], sent=True, asks=True
-    )
+    frame, digest = _envelope(4), DIGESTS[4]
+    asked = SealedEnvelope(2, 4, frame, Precedence.PRIORITY, digest, sent=True, asks=True)
     kit = Engine(
         Snapshot((replace(sent_before(in_doubt=True), outstanding=(asked,)),), ()),
         lambda n: SALT[:n],
