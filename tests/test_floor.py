@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
 
-from crisiskit.errors import CrisiskitError
+from crisiskit.errors import CrisiskitError, StoreError
 from crisiskit.floor import Floor
 from crisiskit.step import Announced, EpochOpened
 
@@ -41,3 +42,21 @@ def test_a_damaged_floor_is_told_and_not_guessed(tmp_path: Path, content: bytes)
     path.write_bytes(content)
     with pytest.raises(CrisiskitError, match="file_"):
         Floor(path)
+
+
+def test_a_floor_that_cannot_be_written_is_trouble_of_the_disk_and_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "epoch.floor"
+    floor = Floor(path)
+
+    def full(*_: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("crisiskit.floor.write_whole", full)
+        with pytest.raises(StoreError) as caught:
+            floor.note([opened(4)])
+    assert caught.value.code == "disk_full" and floor.epoch == -1
+    floor.rise_to(4)
+    assert Floor(path).epoch == 4
