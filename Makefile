@@ -13,7 +13,7 @@ SEED ?=
 BIN = .venv/bin
 LOCALE = crisiskit/locale
 # Measured beside crisiskit; nothing of ours needs them.
-PEERS = rns==1.5.7 lxmf==1.2.1
+PEERS = rns==1.5.7 lxmf==1.2.1 brotli==1.2.1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo env env-dev test fuzz check lint types imports bench bench-peers pictures messages
@@ -63,7 +63,7 @@ simulate: env-dev ## whole networks under a virtual clock (HOURS=200000 of kits;
 bench: env-dev ## measure against the goals (ARGS=bytes, satellite, line, footprint)
 	@$(BIN)/python -m benchmarks --shared "$(SHARED)" $(ARGS)
 
-bench-peers: env-dev ## install what the line benchmark compares with, into build/peers
+bench-peers: env-dev ## install what the benchmarks compare with, into build/peers
 	@$(BIN)/python -m venv build/peers
 	@build/peers/bin/python -m pip --quiet install --require-hashes -r requirements/run.txt
 	@build/peers/bin/python -m pip --quiet install $(PEERS)

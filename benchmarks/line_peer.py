@@ -33,7 +33,7 @@ class CrisisKit(Peer):  # type: ignore[misc]
     """Two stations over a null modem."""
 
     name, link, queue_is_send = "crisiskit", "pty", True
-    security = "end-to-end: AES-CCM authenticated encryption, replay-proof, receipted"
+    security = "end-to-end: Ed25519 signed, AES-CCM encrypted, replay-proof, receipted"
     tuning = "defaults of the serial link; rate and latency of the line in the settings"
 
     def prepare(self) -> None:

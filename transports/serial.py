@@ -20,7 +20,8 @@ from transports.framing import DELIMITER, Decoder, encode
 from transports.link import LinkError, LinkState, Phase, Receiver, Traits, Trouble
 
 BITS_PER_BYTE = 10  # 8N1: start, eight bits, stop
-LEAD_S = 0.05  # the next frame is asked for so long before the line runs dry
+# The next frame is asked for so long before the line runs dry: its texts take time to be coded.
+LEAD_S_MIN, LEAD_S_MAX, LEAD_OF_FRAME = 0.05, 0.4, 0.2
 STALL_S_MAX = 15.0
 GATHER_S_MAX, GATHER_BYTES_MAX = 0.02, 1024  # a slow line must not wake the machine for each byte
 
@@ -118,11 +119,12 @@ class SerialLink:
 
 
 class _Line:
-    """An open port and what is under way on it: at most one frame and ``LEAD_S``."""
+    """An open port and what is under way on it: at most one frame and the lead."""
 
     def __init__(self, port: Port, byte_s: float, flow_control: bool) -> None:
         self._port = port
         self._byte_s = byte_s
+        self._lead_s = LEAD_S_MIN
         self._flow_control = flow_control
         self._now = asyncio.get_running_loop().time
         self._free_at = 0.0
@@ -141,9 +143,11 @@ class _Line:
         lead_in = DELIMITER if now >= self._free_at else b""
         data = lead_in + encode(frame)
         self._writing = asyncio.create_task(self._port.write(data))
-        self._free_at = max(now, self._free_at) + len(data) * self._byte_s
+        frame_s = len(data) * self._byte_s
+        self._free_at = max(now, self._free_at) + frame_s
+        self._lead_s = min(max(LEAD_S_MIN, LEAD_OF_FRAME * frame_s), LEAD_S_MAX)
         # Even the shortest frame gets the time to reach the port before this returns.
-        await asyncio.wait({self._writing}, timeout=LEAD_S)
+        await asyncio.wait({self._writing}, timeout=LEAD_S_MIN)
         await self._nearly_free()
         if self._flow_control:
             await self._written()
@@ -156,7 +160,7 @@ class _Line:
             await asyncio.gather(self._writing, return_exceptions=True)
 
     async def _nearly_free(self) -> None:
-        """Wait until the line has work for ``LEAD_S`` only. PortError when it broke meanwhile."""
+        """Wait until the line has work for the lead only. PortError when it broke meanwhile."""
         if self._writing is not None and (busy_s := self._busy_s()) > 0:
             await asyncio.wait({self._writing}, timeout=busy_s)
         self._look()
@@ -174,7 +178,7 @@ class _Line:
         self._look()
 
     def _busy_s(self) -> float:
-        return self._free_at - self._now() - LEAD_S
+        return self._free_at - self._now() - self._lead_s
 
     def _look(self) -> None:
         """Raise PortError if the line was closed or a write failed."""

@@ -9,17 +9,21 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from crisiskit.cli.common import emit, examples, home_option, json_option
 from crisiskit.clock import minute_of, wall_ms
 from crisiskit.compose import TEXT_BYTES_MAX, compose_form, compose_text, parse_precedence
-from crisiskit.errors import TrustError, UsageError
+from crisiskit.errors import CrisiskitError, TrustError, UsageError
 from crisiskit.i18n import _
 from crisiskit.installation import writing
 from crisiskit.model import CENTER, Precedence, RecordKind, State
 from crisiskit.store.store import Draft, Store
+
+if TYPE_CHECKING:
+    from io import BufferedReader
 
 READ_BYTES_MAX = 1024 * 1024
 
@@ -75,19 +79,19 @@ def send(
     with writing(home) as store:
         key = None if replace is None else _storable(replace)
         common = _Common(wanted, _recipient(store, to), expires_at, key, clear)
-        bodies = _bodies_of_lines(words, form) if lines else [_body(words, form)]
-        drafts = (common.draft(*body) for body in bodies)
+        groups = _groups_of_lines(words, form) if lines else [[_body(words, form)]]
+        drafts = ([common.draft(*body) for body in group] for group in groups)
         if dry_run:
             from crisiskit.cli.prices import show_prices
 
-            show_prices(home, drafts, as_json)
+            show_prices(home, (draft for group in drafts for draft in group), as_json)
             return
-        for draft in drafts:
-            (code,) = store.keep([draft])
-            if as_json:
-                emit({"id": code, "state": State.KEPT})
-            else:
-                click.echo(code)
+        for group in drafts:
+            for code in store.keep(group):
+                if as_json:
+                    emit({"id": code, "state": State.KEPT})
+                else:
+                    click.echo(code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +165,37 @@ def _body(words: tuple[str, ...], form: str | None) -> Body:
     return RecordKind.TEXT, b"", compose_text(text)
 
 
-def _bodies_of_lines(words: tuple[str, ...], form: str | None) -> Iterator[Body]:
-    """One text message for each line that says something, as the lines come."""
+def _groups_of_lines(words: tuple[str, ...], form: str | None) -> Iterator[list[Body]]:
+    """One text message for each line that says something, as the lines come.
+
+    Lines that come together are kept together: one commit, and the agent is let in between.
+    What stands before a bad line is kept.
+    """
     if form is not None or words not in ((), ("-",)):
         raise click.UsageError(_("--lines reads texts from standard input, and nothing else."))
-    while line := sys.stdin.buffer.readline(READ_BYTES_MAX):
-        text = _decoded(line)
-        if text.strip():
-            yield RecordKind.TEXT, b"", compose_text(text)
+    for lines in _lines_as_they_come():
+        group: list[Body] = []
+        try:
+            for line in lines:
+                text = _decoded(line)
+                if text.strip():
+                    group.append((RecordKind.TEXT, b"", compose_text(text)))
+        except (CrisiskitError, click.UsageError):
+            if group:
+                yield group
+            raise
+        if group:
+            yield group
+
+
+def _lines_as_they_come() -> Iterator[list[bytes]]:
+    """Standard input as groups of whole lines; a line without end is cut at READ_BYTES_MAX."""
+    rest, stdin = b"", cast("BufferedReader", sys.stdin.buffer)
+    while chunk := stdin.read1(READ_BYTES_MAX - len(rest)):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield [line + b"\n" for line in lines]
+    if rest:
+        yield [rest]
 
 
 def _answers(words: tuple[str, ...]) -> dict[str, str]:

@@ -164,9 +164,9 @@ class Sender:
         base = life.base_minute if life.based else None
         records = [item.record for item in batch]
         must = life.signing.must(batch, now_s)
-        reserve = SIGNATURE_BYTES if must or not lane.traits.metered else 0
-        content, count = fill(records, room - reserve, base, ack)
-        sign = life.signing.wanted(lane.traits, spare + len(content), must)
+        content, count = fill(records, room - SIGNATURE_BYTES * must, base, ack)
+        follows = count < len(batch)
+        sign = life.signing.wanted(lane.traits, spare + len(content), must, follows)
         link = self._checkpoint(life, records[0].minute) if sign and not life.linked else None
         if link is not None:
             linked, joined = fill([*records[:count], link], CONTENT_BYTES_MAX, base, ack)

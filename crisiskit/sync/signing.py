@@ -1,7 +1,8 @@
 """When an envelope is signed (``sign = auto``, protocol section 6).
 
 Always with a FLASH, an order or what its form says; wherever the 64 bytes cost nothing; and at
-least every 32 envelopes or 24 hours, since a signature vouches for all before it.
+least every 32 envelopes or 24 hours, since a signature vouches for all before it. So of those
+that follow one another on a free link only the last is signed: the line has better use for it.
 """
 
 from __future__ import annotations
@@ -41,9 +42,14 @@ class Signing:
             return False
         return self._late(now_s) or any(_grave(item) for item in batch)
 
-    def wanted(self, traits: Traits, frame_bytes: int, must: bool) -> bool:
-        """Whether to sign an envelope that makes a frame of ``frame_bytes`` without."""
+    def wanted(self, traits: Traits, frame_bytes: int, must: bool, follows: bool) -> bool:
+        """Whether to sign an envelope that makes a frame of ``frame_bytes`` without.
+
+        ``follows``: more waits for the same lane, whose signature will vouch for this one too.
+        """
         if self._sign is None:
+            return False
+        if follows and not must and not traits.metered:
             return False
         return must or costs_no_more(traits, frame_bytes, frame_bytes + SIGNATURE_BYTES)
 

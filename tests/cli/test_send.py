@@ -79,6 +79,13 @@ def test_a_bad_line_stops_after_what_was_kept(call: Call, kit: Path) -> None:
     assert texts(kit) == ["good"]
 
 
+def test_a_line_without_end_is_refused_and_not_read_for_ever(call: Call, kit: Path) -> None:
+    status, out, err = call("send", "--lines", "--home", kit, input=b"good\n" + b"x" * 1_100_000)
+    assert (status, len(out.splitlines())) == (2, 1)
+    assert "too long" in err
+    assert texts(kit) == ["good"]
+
+
 def test_a_form_is_filled_by_name(call: Call, kit: Path) -> None:
     words = ("send", "--form", "sitrep", "place=Sada", "injured=14", "--home", kit)
     status, out, err = call(*words)

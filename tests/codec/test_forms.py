@@ -308,6 +308,19 @@ VECTORS: list[tuple[str, dict[str, Value], str, str]] = [
         "mairie\x1finsuline",
     ),
     ("position", {"position": HERE, "accuracy": "10m", "status": "help"}, "045e5c644af831a0", ""),
+    (
+        "infra",
+        {
+            "place": "pont",
+            "position": HERE,
+            "kind": "bridge",
+            "status": "down",
+            "access": "foot",
+            "hours": 48,
+        },
+        "05af2e32257c117750",
+        "pont",
+    ),
 ]
 
 
@@ -321,7 +334,9 @@ def test_the_bytes_of_our_forms_never_change(
 
 
 @pytest.mark.parametrize(
-    ("place", "most"), [(0, 18), (2, 15), (4, 8)], ids=["sitrep", "medevac", "position"]
+    ("place", "most"),
+    [(0, 18), (2, 15), (4, 8), (5, 9)],
+    ids=["sitrep", "medevac", "position", "infra"],
 )
 def test_the_byte_budget_is_kept(place: int, most: int) -> None:
     name, values, _data, _text = VECTORS[place]

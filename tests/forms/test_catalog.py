@@ -14,7 +14,7 @@ from crisiskit.codec.forms import AnyField, Choice, Schema
 from crisiskit.errors import CrisiskitError, UsageError
 from crisiskit.forms import catalog
 
-OURS = {"sitrep": 1, "medevac": 2, "needs": 3, "position": 4}
+OURS = {"sitrep": 1, "medevac": 2, "needs": 3, "position": 4, "infra": 5}
 FORM = """
 id = {number}
 name = "{name}"
@@ -101,7 +101,7 @@ def test_a_name_is_no_way_to_other_files(name: str) -> None:
 
 
 def test_a_number_nobody_has_is_none() -> None:
-    assert [catalog.by_id(number) for number in (0, 5, 127, 255)] == [None] * 4
+    assert [catalog.by_id(number) for number in (0, 6, 127, 255)] == [None] * 4
 
 
 # -- theirs ----------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def test_a_number_nobody_has_is_none() -> None:
 def test_a_plug_in_brings_a_form(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     plug_in(monkeypatch, tmp_path, shelter=FORM.format(number=200, name="shelter"))
 
-    assert catalog.names() == ("medevac", "needs", "position", "shelter", "sitrep")
+    assert catalog.names() == ("infra", "medevac", "needs", "position", "shelter", "sitrep")
     assert catalog.schema("shelter").title.fr == "Abri"
     assert catalog.by_id(200) is catalog.schema("shelter")
     assert catalog.problems() == {}

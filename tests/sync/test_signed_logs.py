@@ -302,6 +302,23 @@ def test_a_text_that_just_fits_a_thin_link_is_sealed_even_with_a_signature() -> 
         pytest.fail("no text was too large")
 
 
+def test_a_queue_on_a_free_line_is_signed_once_at_its_end() -> None:
+    here, there = kit(Traits(150)), center()
+    queue = tuple(queued(n, text(f"{n}: {n * 7919} people at the bridge")) for n in range(60))
+    step = here.handle(OutboxChanged(queue), now(1))
+    signed: list[bool] = []
+    covered: list[int] = []
+    while step.transmits:
+        signed += [bool(one.signature) for one in step.changes if isinstance(one, Sealed)]
+        taken = take(there, step.transmits[0].frame, 2)
+        steps = [there.handle(Decoded(j, j.coded.decode()), now(2)) for j in taken.decodings]
+        for one in (taken, *steps):
+            covered += [run.signed_below for run in one.changes if isinstance(run, Advanced)]
+        step = here.handle(FrameSent(step.transmits[0]), now(2))
+    assert len(signed) > 3 and signed == [False] * (len(signed) - 1) + [True]
+    assert covered[-1] == len(signed), "it covers all before it"
+
+
 def test_on_a_metered_link_what_is_not_signed_is_signed_after_a_day() -> None:
     here = kit(SAT)
     step = here.handle(OutboxChanged((queued(1, text("x" * 20)),)), now(1))

@@ -42,13 +42,20 @@ def test_each_byte_that_is_paid_for_counts() -> None:
 
 def test_what_costs_nothing_is_signed_even_where_it_takes_another_part() -> None:
     assert costs_no_more(FREE, 60, 124)
-    assert signing().wanted(FREE, 60, must=False)
+    assert signing().wanted(FREE, 60, must=False, follows=False)
+
+
+def test_of_what_follows_one_another_on_a_free_link_only_the_last_is_signed() -> None:
+    fresh = signing()
+    assert not fresh.wanted(FREE, 60, must=False, follows=True)
+    assert fresh.wanted(FREE, 60, must=True, follows=True), "but for what must be"
+    assert fresh.wanted(FLAT, 100, must=False, follows=True), "a paid frame has the room"
 
 
 def test_a_quiet_text_on_a_satellite_link_is_not_signed() -> None:
     fresh = signing()
     assert not fresh.must([item()], 0)
-    assert not fresh.wanted(SBD, 40, must=False)
+    assert not fresh.wanted(SBD, 40, must=False, follows=False)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +66,7 @@ def test_a_quiet_text_on_a_satellite_link_is_not_signed() -> None:
 def test_what_is_grave_is_signed_whatever_it_costs(grave: Queued) -> None:
     fresh = signing()
     assert fresh.must([item(), grave], 0), "wherever it stands in the envelope"
-    assert fresh.wanted(SBD, 40, must=True)
+    assert fresh.wanted(SBD, 40, must=True, follows=False)
 
 
 @pytest.mark.parametrize("precedence", [Precedence.PRIORITY, Precedence.IMMEDIATE])
@@ -99,6 +106,6 @@ def test_without_a_key_nothing_is_ever_signed_or_due() -> None:
     bare = Signing(None)
     for _ in range(100):
         assert not bare.must([item(Precedence.FLASH, sign=True)], 1e9)
-        assert not bare.wanted(FREE, 10, must=False)
+        assert not bare.wanted(FREE, 10, must=False, follows=False)
         bare.sealed(False, 0)
         assert bare.due_s is None and not bare.overdue(True, 1e9)
