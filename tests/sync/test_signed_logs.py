@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from crisiskit.codec import content as content_module
+from crisiskit.codec import textmodel
 from crisiskit.codec.acks import NO_DIGEST, AckBlock, Receipt, decode_receipt
 from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf
 from crisiskit.codec.checkpoint import Checkpoint, decode_checkpoint
@@ -288,7 +289,10 @@ def test_an_envelope_that_is_full_leaves_the_checkpoint_to_the_next() -> None:
     assert len(content_of(step.transmits[0].frame).records) == 2
 
 
-def test_a_text_that_just_fits_a_thin_link_is_sealed_even_with_a_signature() -> None:
+def test_a_text_that_just_fits_a_thin_link_is_sealed_even_with_a_signature(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(textmodel, "is_installed", lambda: False)  # It would take a minute.
     thin = Traits(64)
     words = "".join(chr(0x4E00 + n * 7919 % 20_000) for n in range(3000))
     for size in range(1000, 1500, 5):
