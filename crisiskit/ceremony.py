@@ -33,7 +33,7 @@ _KEY, _PUBLIC = b"CKRT1", b"CKRU1"
 def new_root(path: Path, passphrase: str) -> tuple[Path, str]:
     """Make a root key: its file, and beside it the public half; that file and the fingerprint.
 
-    Raises CrisiskitError ``file_exists``, TrustError ``passphrase_short``.
+    Raises CrisiskitError ``file_exists``, UsageError ``passphrase_short``.
     """
     public_path = path.with_name(f"{path.name}.pub")
     if path.exists() or public_path.exists():

@@ -99,8 +99,8 @@ def new_duty_key(
     """Make an operator's key and tell all kits; the authority and ``second`` vouch for it.
 
     The first key of a network vouches for itself beside the authority: there is nobody else.
-    Raises UsageError ``duty_name``, ``duty_taken`` or ``duty_second``, CrisiskitError
-    ``duty_used_up``, TrustError ``passphrase_short``.
+    Raises UsageError ``duty_name``, ``duty_taken``, ``duty_second`` or ``passphrase_short``,
+    CrisiskitError ``duty_used_up``.
     """
     trust = issue.trust(store)
     _check_name(trust, name)

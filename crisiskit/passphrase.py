@@ -9,7 +9,6 @@ from pathlib import Path
 from crisiskit.errors import CrisiskitError, UsageError
 
 FILE_VARIABLE = "CRISISKIT_PASSPHRASE_FILE"
-CHARACTERS_MIN = 8
 BYTES_MAX = 1024
 
 Asker = Callable[[Path], str | None]
@@ -48,11 +47,4 @@ def read_passphrase(file: Path) -> str:
         raise UsageError("passphrase_not_text", path=file) from None
     if not words or len(line) > BYTES_MAX:
         raise UsageError("passphrase_empty", path=file)
-    return words
-
-
-def checked_new(words: str) -> str:
-    """``words`` if they will do as a new passphrase. Raises UsageError ``passphrase_short``."""
-    if len(words) < CHARACTERS_MIN:
-        raise UsageError("passphrase_short", least=CHARACTERS_MIN)
     return words

@@ -49,7 +49,6 @@ TRUST_ERRORS = {
     "duty_key_differs": N_(
         "This is not the key file of {name}. Name the right one with --key, or make a new key."
     ),
-    "passphrase_short": N_("The passphrase is too short: at least {least} characters."),
     "passphrase_wrong": N_(
         "The passphrase is wrong, or the key file was altered. Try again, or fetch the copy of the "
         "key."

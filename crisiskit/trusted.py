@@ -116,6 +116,8 @@ TrustChange = (
 
 # -- where an engine starts ------------------------------------------------------------------
 
+CLOCK_TRUSTED_MS = 7 * 86_400_000
+
 
 @dataclass(frozen=True, slots=True)
 class DutyKey:
@@ -167,8 +169,8 @@ class OrderState:
 
     ``pairing`` is a kit's one with its center. ``pending`` are objects of signers not known
     yet: (digest, data, text, moment of arrival in milliseconds). ``cancelled`` are (number,
-    exercise), ``refused`` the pairings that a center revoked. ``clock_sure``: this clock
-    agreed with the center's not long ago.
+    exercise), ``refused`` the pairings that a center revoked. ``clock_agreed_ms`` is when, by
+    this clock, it last agreed with the center's, None for never.
     """
 
     trust: Trust
@@ -178,4 +180,4 @@ class OrderState:
     pending: tuple[tuple[bytes, bytes, str, int], ...] = ()
     cancelled: frozenset[tuple[int, bool]] = frozenset()
     refused: frozenset[int] = frozenset()
-    clock_sure: bool = False
+    clock_agreed_ms: int | None = None

@@ -200,7 +200,8 @@ def kit_activate(home: Path, reply: Path, as_json: bool) -> None:
 
 
 def _passphrase(file: Path | None) -> str | None:
-    from crisiskit.passphrase import checked_new, read_passphrase
+    from crisiskit.crypto.passphrase import checked_new
+    from crisiskit.passphrase import read_passphrase
 
     return None if file is None else checked_new(read_passphrase(file))
 

@@ -48,7 +48,8 @@ def passphrase(
 
 
 def _new_words(file: Path | None) -> str:
-    from crisiskit.passphrase import checked_new, read_passphrase
+    from crisiskit.crypto.passphrase import checked_new
+    from crisiskit.passphrase import read_passphrase
 
     if file is not None:
         return checked_new(read_passphrase(file))

@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from crisiskit.codec.header import FrameKind, Header, decode_header, encode_header
-from crisiskit.codec.objects import SignedObject, decode_object, object_data
+from crisiskit.codec.objects import (
+    TEXT_BYTES_MAX,
+    SignedObject,
+    decode_head,
+    decode_object,
+    object_data,
+)
 from crisiskit.codec.record import DATA_BYTES_MAX
 from crisiskit.codec.reject import MalformedError, Reject, Rejected
 from crisiskit.codec.shortest import ALL_CODECS, Codec, decode_text, encode_text
 from crisiskit.codec.wire import Reader, varint
 from crisiskit.model import Direction, Precedence
+
+
+@dataclass(frozen=True, slots=True)
+class CodedObject:
+    """An object whose text is still coded: ``head`` is all of it but for the text."""
+
+    head: SignedObject
+    data: bytes
+    codec: int
+    coded: bytes
+
+    def decode(self) -> SignedObject | Rejected:
+        """The whole object."""
+        try:
+            text = decode_text(self.codec, self.coded, TEXT_BYTES_MAX).decode()
+        except MalformedError as bad:
+            return Rejected(bad.code)
+        except UnicodeDecodeError:
+            return Rejected(Reject.TEXT)
+        return decode_object(self.data, text)
 
 
 def encode_object_frame(
@@ -25,6 +52,12 @@ def encode_object_frame(
 
 def decode_object_frame(frame: bytes) -> SignedObject | Rejected:
     """The object in an OBJECT frame. The precedence of the frame is nobody's word."""
+    opened = open_object_frame(frame)
+    return opened if isinstance(opened, Rejected) else opened.decode()
+
+
+def open_object_frame(frame: bytes) -> CodedObject | Rejected:
+    """Everything but the text."""
     found = decode_header(frame)
     if isinstance(found, Rejected):
         return found
@@ -39,12 +72,12 @@ def decode_object_frame(frame: bytes) -> SignedObject | Rejected:
     reader = Reader(frame, Reject.OBJECT, at=length)
     try:
         data = reader.take(reader.varint(DATA_BYTES_MAX))
-        text = decode_text(reader.uint(1), reader.rest()).decode()
+        codec, coded = reader.uint(1), reader.rest()
     except MalformedError as bad:
         return Rejected(bad.code)
-    except UnicodeDecodeError:
-        return Rejected(Reject.TEXT)
-    signed = decode_object(data, text)
-    if isinstance(signed, SignedObject) and signed.number != header.counter:
+    head = decode_head(data)
+    if isinstance(head, Rejected):
+        return head
+    if head.number != header.counter:
         return Rejected(Reject.OBJECT)
-    return signed
+    return CodedObject(head, data, codec, coded)

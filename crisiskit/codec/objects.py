@@ -13,7 +13,7 @@ text the text. Alone it travels in a frame of its own (``object_frame``).
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from crisiskit.codec.record import DATA_BYTES_MAX
@@ -127,14 +127,24 @@ def object_data(signed: SignedObject) -> bytes:
 
 def decode_object(data: bytes, text: str) -> SignedObject | Rejected:
     """The object in a record. Whether it is true is for ``crypto.trust`` to say."""
+    head = decode_head(data)
+    if isinstance(head, Rejected):
+        return head
+    if not _text_fits(head.kind, text):
+        return Rejected(Reject.OBJECT)
+    return replace(head, text=text)
+
+
+def decode_head(data: bytes) -> SignedObject | Rejected:
+    """The object in a record but for its text: what can be said before that is decoded."""
     if len(data) > DATA_BYTES_MAX:
         return Rejected(Reject.OBJECT)
     try:
-        signed = _read(Reader(data, Reject.OBJECT), text)
-        _check(signed)
+        head = _read(Reader(data, Reject.OBJECT))
+        _check_head(head)
     except (MalformedError, ValueError):
         return Rejected(Reject.OBJECT)
-    return signed
+    return head
 
 
 def _front(signed: SignedObject) -> bytes:
@@ -152,6 +162,13 @@ def _front(signed: SignedObject) -> bytes:
 
 def _check(signed: SignedObject) -> None:
     """There is one way to write each object, and no object that says nothing."""
+    _check_head(signed)
+    if not _text_fits(signed.kind, signed.text):
+        raise ValueError("an object whose text has no wire form")
+
+
+def _check_head(signed: SignedObject) -> None:
+    """The same without its text."""
     kind, listed = signed.kind, signed.kind is ObjectKind.TRUST_LIST
     wrong = (
         not 0 < signed.number <= NUMBER_MAX
@@ -168,7 +185,6 @@ def _check(signed: SignedObject) -> None:
         or len(signed.body) != _BODY_BYTES.get(kind, 0)
         or (kind is ObjectKind.CANCEL and not signed.cancels)
         or (kind is ObjectKind.DUTY_KEY and signed.duty_index > DUTY_MAX)
-        or not _text_fits(kind, signed.text)
     )
     if wrong:
         raise ValueError("an object that has no wire form")
@@ -187,7 +203,7 @@ def _text_fits(kind: ObjectKind, text: str) -> bool:
     )
 
 
-def _read(reader: Reader, text: str) -> SignedObject:
+def _read(reader: Reader) -> SignedObject:
     kind, flags = ObjectKind(reader.uint(1)), reader.uint(1)
     if flags & ~(_EXERCISE | _TWO | _ANSWER | _DELTA):
         raise MalformedError(Reject.OBJECT)
@@ -210,8 +226,7 @@ def _read(reader: Reader, text: str) -> SignedObject:
         life,
         kits,
         body,
-        text,
-        signatures,
+        signatures=signatures,
     )
 
 

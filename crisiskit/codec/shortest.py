@@ -150,14 +150,16 @@ def encode_text(text: bytes, codecs: Collection[Codec] = ALL_CODECS) -> tuple[Co
     return min(ways, key=lambda way: len(way[1]))
 
 
-def decode_text(codec: int, coded: bytes) -> bytes:
-    """The way back, joined; never more than TEXT_BYTES_MAX bytes. Raises ``MalformedError``."""
+def decode_text(codec: int, coded: bytes, most: int = TEXT_BYTES_MAX) -> bytes:
+    """The way back, joined; never more than ``most`` bytes. Raises ``MalformedError``."""
     if codec == Codec.RAW:
+        if len(coded) > most:
+            raise MalformedError(Reject.TEXT)
         return coded
     if codec == Codec.DEFLATE:
-        return _inflate(coded)
+        return _inflate(coded, most)
     if codec == Codec.ZSTD:
-        return _unzstd(coded)
+        return _unzstd(coded, most)
     raise MalformedError(Reject.CODEC)
 
 
@@ -190,13 +192,13 @@ def _without_zeros(coded: bytes) -> bytes:
     return coded
 
 
-def _inflate(coded: bytes) -> bytes:
+def _inflate(coded: bytes, most: int) -> bytes:
     state = zlib.decompressobj(_RAW_DEFLATE, zdict=dictionary())
     try:
-        text = state.decompress(coded + _CUT_ZEROS, TEXT_BYTES_MAX + 1)
+        text = state.decompress(coded + _CUT_ZEROS, most + 1)
     except zlib.error:
         raise MalformedError(Reject.TEXT) from None
-    if not state.eof or len(text) > TEXT_BYTES_MAX or len(state.unused_data) > len(_CUT_ZEROS):
+    if not state.eof or len(text) > most or len(state.unused_data) > len(_CUT_ZEROS):
         raise MalformedError(Reject.TEXT)
     return text
 
@@ -218,7 +220,7 @@ def _zstd_compressor() -> zstandard.ZstdCompressor:
     return zstandard.ZstdCompressor(dict_data=_zstd_dictionary(), compression_params=settings)
 
 
-def _unzstd(coded: bytes) -> bytes:
+def _unzstd(coded: bytes, most: int) -> bytes:
     """One frame (RFC 8878) without its magic number, its content size stated and true."""
     magicless = zstandard.FORMAT_ZSTD1_MAGICLESS
     opener = zstandard.ZstdDecompressor(
@@ -226,10 +228,10 @@ def _unzstd(coded: bytes) -> bytes:
     )
     try:
         stated = zstandard.get_frame_parameters(coded, format=magicless).content_size
-        if stated > TEXT_BYTES_MAX:
+        if stated > most:
             raise MalformedError(Reject.TEXT)
         with opener.stream_reader(io.BytesIO(coded)) as stream:
-            text = stream.read(TEXT_BYTES_MAX + 1)
+            text = stream.read(most + 1)
         if len(text) != stated:
             raise MalformedError(Reject.TEXT)
         once_more = opener.decompressobj()  # the only one that says where the frame ended

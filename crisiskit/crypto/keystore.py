@@ -9,25 +9,22 @@ anew and leaves the rest as it is. Each secret is: name length 1, name, length 2
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from crisiskit.codec.reject import Reject
 from crisiskit.codec.wire import Reader
 from crisiskit.crypto.keys import Entropy
+from crisiskit.crypto.passphrase import SALT_BYTES, passphrase_key
 from crisiskit.crypto.vault import KEY_BYTES, TAG_BYTES, Vault
 from crisiskit.errors import TrustError
 
 FILE_BYTES_MAX = 65_536
 OWNER_BYTES = 16
-SALT_BYTES = 16
-ITERATIONS, LANES, MEMORY_KIB = 3, 4, 65_536
 _MAGIC = b"CKKS1"
 _SEALED_KEY_BYTES = KEY_BYTES + TAG_BYTES
 _DATA_KEY, _SECRETS = "keystore.data_key", "keystore.secrets"
@@ -134,8 +131,4 @@ def read_keystore(data: bytes) -> Keystore:
 def _wrapping(lock: Lock, opener: bytes, salt: bytes) -> Vault:
     if lock is Lock.KEY_FILE:
         return Vault(HKDF(SHA256(), KEY_BYTES, salt, _KEY_FILE_INFO).derive(opener))
-    words = unicodedata.normalize("NFC", opener.decode(errors="replace")).encode()
-    argon = Argon2id(
-        salt=salt, length=KEY_BYTES, iterations=ITERATIONS, lanes=LANES, memory_cost=MEMORY_KIB
-    )
-    return Vault(argon.derive(words))
+    return Vault(passphrase_key(opener.decode(errors="replace"), salt))

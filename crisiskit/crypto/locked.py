@@ -8,31 +8,26 @@ ChaCha20-Poly1305 over the secret, with everything before the nonce as associate
 
 from __future__ import annotations
 
-import unicodedata
-
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from crisiskit.codec.reject import MalformedError, Reject
 from crisiskit.codec.wire import Reader
 from crisiskit.crypto.keys import Entropy
+from crisiskit.crypto.passphrase import SALT_BYTES, checked_new, passphrase_key
 from crisiskit.errors import TrustError
 
 FILE_BYTES_MAX = 4096
-PASSPHRASE_MIN = 8
 MAGIC_BYTES = 5
-_SALT, _NONCE, _TAG = 16, 12, 16
-_PASSES, _LANES, _MEMORY_KIB = 3, 4, 65536
+_NONCE, _TAG = 12, 16
 
 
 def lock(magic: bytes, clear: bytes, secret: bytes, passphrase: str, entropy: Entropy) -> bytes:
-    """The file. Raises TrustError ``passphrase_short``."""
-    if len(passphrase) < PASSPHRASE_MIN:
-        raise TrustError("passphrase_short", least=PASSPHRASE_MIN)
-    salt, nonce = entropy(_SALT), entropy(_NONCE)
+    """The file. Raises UsageError ``passphrase_short``."""
+    salt, nonce = entropy(SALT_BYTES), entropy(_NONCE)
+    key = passphrase_key(checked_new(passphrase), salt)
     front = magic + len(clear).to_bytes(2, "big") + clear + salt
-    return front + nonce + ChaCha20Poly1305(_key(passphrase, salt)).encrypt(nonce, secret, front)
+    return front + nonce + ChaCha20Poly1305(key).encrypt(nonce, secret, front)
 
 
 def clear_part(magic: bytes, data: bytes) -> bytes:
@@ -45,7 +40,7 @@ def unlock(magic: bytes, data: bytes, passphrase: str) -> bytes:
     clear, salt, nonce, sealed = _split(magic, data)
     front = magic + len(clear).to_bytes(2, "big") + clear + salt
     try:
-        return ChaCha20Poly1305(_key(passphrase, salt)).decrypt(nonce, sealed, front)
+        return ChaCha20Poly1305(passphrase_key(passphrase, salt)).decrypt(nonce, sealed, front)
     except InvalidTag:
         raise TrustError("passphrase_wrong") from None
 
@@ -56,15 +51,9 @@ def _split(magic: bytes, data: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     reader = Reader(data, Reject.LENGTH, at=MAGIC_BYTES)
     try:
         clear = reader.take(reader.uint(2))
-        salt, nonce, sealed = reader.take(_SALT), reader.take(_NONCE), reader.rest()
+        salt, nonce, sealed = reader.take(SALT_BYTES), reader.take(_NONCE), reader.rest()
     except MalformedError:
         raise TrustError("key_file_wrong", expected=magic.decode()) from None
     if len(sealed) < _TAG:
         raise TrustError("key_file_wrong", expected=magic.decode())
     return clear, salt, nonce, sealed
-
-
-def _key(passphrase: str, salt: bytes) -> bytes:
-    """The same words give the same key on every keyboard (Unicode NFKC)."""
-    kdf = Argon2id(salt=salt, length=32, iterations=_PASSES, lanes=_LANES, memory_cost=_MEMORY_KIB)
-    return kdf.derive(unicodedata.normalize("NFKC", passphrase).encode(errors="replace"))

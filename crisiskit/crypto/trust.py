@@ -59,6 +59,16 @@ def judge(
     )
 
 
+def vouched(signed: SignedObject, trust: Trust) -> bool:
+    """Whether the signatures are right, and those of keys that may sign such an object."""
+    return not (_wrong_mode(signed, trust) or _wrong_signers(signed, trust))
+
+
+def hopeless(head: SignedObject, trust: Trust) -> bool:
+    """Whether no text and no signature can make an object with this head one to be believed."""
+    return bool(_wrong_mode(head, trust) or _strangers(head, trust) or _no_right(head, trust))
+
+
 def expiry_s(signed: SignedObject) -> int | None:
     """The Unix time at which the object's life ends, by the clock of who issued it."""
     return signed.issued_s + signed.life * LIFE_UNIT_S if signed.life else None
@@ -90,17 +100,28 @@ def _wrong_mode(signed: SignedObject, trust: Trust) -> Verdict | None:
 
 
 def _wrong_signers(signed: SignedObject, trust: Trust) -> Verdict | None:
-    keys = [_key(signer, signed, trust) for signer in signed.signers]
-    if None in keys:
-        return Verdict.UNKNOWN_SIGNER
+    return _strangers(signed, trust) or _forged(signed, trust) or _no_right(signed, trust)
+
+
+def _strangers(signed: SignedObject, trust: Trust) -> Verdict | None:
+    known = all(_key(signer, signed, trust) is not None for signer in signed.signers)
+    return None if known else Verdict.UNKNOWN_SIGNER
+
+
+def _forged(signed: SignedObject, trust: Trust) -> Verdict | None:
     covered = signed_bytes(trust.network_id, signed)
-    pairs = zip(keys, signed.signatures, strict=True)
-    if not all(key is not None and verified(key, one, covered) for key, one in pairs):
-        return Verdict.FORGED
+    for signer, signature in zip(signed.signers, signed.signatures, strict=True):
+        key = _key(signer, signed, trust)
+        if key is None or not verified(key, signature, covered):
+            return Verdict.FORGED
+    return None
+
+
+def _no_right(signed: SignedObject, trust: Trust) -> Verdict | None:
     if any(signer + REVOKED_DUTY in trust.revoked for signer in signed.signers):
         return Verdict.REVOKED_SIGNER
     two = signed.kind in ALWAYS_TWO or signed.kind in trust.grave
-    if two and len({*keys}) < 2:
+    if two and len({_key(signer, signed, trust) for signer in signed.signers}) < 2:
         return Verdict.NEEDS_SECOND
     if signed.kind in AUTHORITY_ONLY and max(signed.signers) < AUTHORITY:
         return Verdict.NO_RIGHT

@@ -144,6 +144,7 @@ class World:
         fp = kit.identity.fingerprint
         network = network_id(self.center.identity.public)
         up, down = (root_key(secret, network, fp, way).key for way in Direction)
+        kit.store.set_meta(kit_number=str(number).encode())
         kit.store.add_pairing(
             NewPairing(
                 number,

@@ -287,6 +287,7 @@ def _clock_jumped(db: sqlite3.Connection, c: ClockJumped, now: int) -> None:
         " (SELECT record FROM delivery WHERE state = 'kept')",
         (c.by_ms,),
     )
+    db.execute("DELETE FROM meta WHERE key = 'clock_agreed_at'")
     orders.clock_jumped(db, c)
 
 

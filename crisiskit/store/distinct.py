@@ -8,9 +8,9 @@ from dataclasses import replace
 from crisiskit.codec.record import record_digest
 from crisiskit.errors import CrisiskitError
 from crisiskit.model import CENTER, ClockQuality, Record
+from crisiskit.trusted import CLOCK_TRUSTED_MS
 
 TWINS_MAX = 256
-CLOCK_TRUSTED_MS = 7 * 86_400_000
 
 
 def distinct(db: sqlite3.Connection, own_fp: bytes, record: Record) -> tuple[Record, bytes]:

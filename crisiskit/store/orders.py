@@ -34,7 +34,6 @@ PENDING_MAX = 64
 TAG_BYTES = 8
 RING_BYTES_MAX = 1024 * 1024
 REFUSED_BYTES_MAX = 16 * 1024 * 1024
-CLOCK_TRUSTED_MS = 7 * 86_400_000
 # Valid ones change whom this station trusts and need nobody's eyes.
 SILENT_KINDS = frozenset({ObjectKind.TRUST_LIST, ObjectKind.DUTY_KEY, ObjectKind.TIME})
 
@@ -55,7 +54,7 @@ def load(db: Database, now: int) -> OrderState:
         " ORDER BY id DESC LIMIT ?",
         (Verdict.UNKNOWN_SIGNER, PENDING_MAX),
     )
-    agreed = int(facts["clock_agreed_at"] or b"0")
+    agreed = facts["clock_agreed_at"]
     return OrderState(
         load_trust(db),
         int(facts["kit_number"] or b"0") if facts["role"] == b"kit" else 0,
@@ -73,7 +72,7 @@ def load(db: Database, now: int) -> OrderState:
             for number, exercise in db.execute("SELECT number, exercise FROM cancelled_order")
         ),
         frozenset(row[0] for row in db.execute("SELECT pairing FROM refused")),
-        abs(now - agreed) < CLOCK_TRUSTED_MS,
+        int(agreed) if agreed else None,
     )
 
 

@@ -57,7 +57,7 @@ from crisiskit.sync.events import (
 )
 from crisiskit.sync.gate import Gate
 from crisiskit.sync.lanes import Lane
-from crisiskit.sync.station import CONTACT_S, NEVER, Station
+from crisiskit.sync.station import CONTACT_S, NEVER, NEVER_BEFORE, Station
 from transports.link import Traits
 
 CLOCK_JUMP_MS = 60_000
@@ -241,6 +241,7 @@ class Engine:
         by = round(ahead - before)
         for station in self._stations.values():
             station.sender.outbox.shift(by)
+            station.clock_agreed_s = NEVER_BEFORE
         return [ClockJumped(by)]
 
     def _link_up(self, link: str, traits: Traits, now: Now) -> None:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from crisiskit.codec.header import Header
-from crisiskit.codec.reject import Rejected
+from crisiskit.codec.reject import Reject, Rejected
 from crisiskit.model import Direction, Notice
 from crisiskit.step import Arrived, Change, ClockAgreed, ClockJumped, Now, Unpacked
 from crisiskit.sync.events import FrameReceived
@@ -58,9 +58,7 @@ class Gate:
 
     def alone(self, frame: bytes, now: Now) -> list[Change]:
         """A signed object in a frame of its own."""
-        if self._book is None:
-            return []
-        found = self._book.alone(frame, now)
+        found = Rejected(Reject.OBJECT) if self._book is None else self._book.alone(frame, now)
         if isinstance(found, Rejected):
             self._rejected[found.code] += 1
             return []
@@ -77,7 +75,7 @@ class Gate:
                     came = change.arrived if isinstance(change, Unpacked) else change
                     more += self._book.records(came.pairing, came.records, came.digests, now)
                 case ClockAgreed():
-                    self._book.clock_agreed()
+                    self._book.clock_agreed(now)
                 case ClockJumped(by_ms):
                     self._book.clock_jumped(by_ms)
         return more

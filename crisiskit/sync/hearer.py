@@ -45,9 +45,6 @@ from crisiskit.sync.vouching import claim, note, vouch
 from transports.link import Traits
 
 EPOCHS_AHEAD = 1024
-ENOUGH_FOR_RECEIPT = 8
-REPEAT_FREE_S = 2.0
-WIDE_AFTER = 100
 TELL_AGAIN_S = 600.0
 UNPROVED = b""
 

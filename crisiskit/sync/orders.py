@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from crisiskit.codec.object_frame import decode_object_frame
+from crisiskit.codec.object_frame import open_object_frame
 from crisiskit.codec.objects import (
     ObjectKind,
     SignedObject,
@@ -19,11 +19,12 @@ from crisiskit.codec.objects import (
     object_data,
     object_digest,
 )
-from crisiskit.codec.reject import Rejected
-from crisiskit.crypto.trust import Seen, expiry_s, judge
+from crisiskit.codec.reject import Reject, Rejected
+from crisiskit.crypto.trust import Seen, expiry_s, hopeless, judge, vouched
 from crisiskit.model import Notice, Precedence, Record, RecordKind, Verdict
 from crisiskit.step import Change, Now, Raised
 from crisiskit.trusted import (
+    CLOCK_TRUSTED_MS,
     DutyKey,
     DutyKeyLearned,
     Judged,
@@ -52,7 +53,8 @@ class OrderBook:
         self._known = {one.digest: one for one in state.known}
         self._pending = {one[0]: one for one in state.pending}
         self._cancelled = set(state.cancelled)
-        self._clock_sure = state.clock_sure
+        self._agreed_ms = state.clock_agreed_ms
+        self._agreed_s: float | None = None
         self._caught_up = False
 
     def records(
@@ -75,12 +77,23 @@ class OrderBook:
         return changes
 
     def alone(self, frame: bytes, now: Now) -> list[Change] | Rejected:
-        """What an OBJECT frame changes; nothing if it is known, forged or for others."""
-        signed = decode_object_frame(frame)
+        """What an OBJECT frame changes; nothing if it is known, repeated or for others.
+
+        Anybody can send such a frame: the dear steps come last. Where nobody takes orders, and
+        by what its head says alone, it is refused before its text is decoded.
+        """
+        if not self.takes_orders:
+            return Rejected(Reject.OBJECT)
+        coded = open_object_frame(frame)
+        if isinstance(coded, Rejected):
+            return coded
+        if hopeless(coded.head, self._trust):
+            return Rejected(Reject.OBJECT)
+        signed = coded.decode()
         if isinstance(signed, Rejected):
             return signed
-        if not self.takes_orders:
-            return []
+        if object_digest(signed) not in self._known and not vouched(signed, self._trust):
+            return Rejected(Reject.OBJECT)
         return self.take(signed, b"", Precedence(frame[0] & 3), now)
 
     def take(
@@ -93,7 +106,7 @@ class OrderBook:
             verdict = self._judge(signed, now, now.wall_ms)
             if not carrier and (not verdict.authentic or verdict is Verdict.NOT_ADDRESSED):
                 return []
-            known = self._note(signed, digest, verdict, self._expires_at(signed, now.wall_ms))
+            known = self._note(signed, digest, verdict, self._expires_at(signed, now.wall_ms, now))
             return [
                 _ordered(self._pairing, carrier, precedence, signed, known),
                 *self._new(signed, known, now),
@@ -109,13 +122,13 @@ class OrderBook:
         self._caught_up = True
         return self._try_again(now)
 
-    def clock_agreed(self) -> None:
-        """From now on lives are counted by the clock."""
-        self._clock_sure = True
+    def clock_agreed(self, now: Now) -> None:
+        """From now on, for a while, lives are counted by the clock."""
+        self._agreed_ms, self._agreed_s = None, now.mono_s
 
     def clock_jumped(self, by_ms: int) -> None:
         """Somebody set the clock: lives move along, and it must agree anew to be believed."""
-        self._clock_sure = False
+        self._agreed_ms = self._agreed_s = None
         for digest, one in self._known.items():
             if one.expires_at is not None:
                 self._known[digest] = replace(one, expires_at=one.expires_at + by_ms)
@@ -130,18 +143,27 @@ class OrderBook:
 
     # -- judging ---------------------------------------------------------------------------
 
+    def _clock_sure(self, now: Now) -> bool:
+        """Whether the clock agreed with the center's not long ago, by the clock that only rises."""
+        if self._agreed_ms is not None:
+            self._agreed_s = now.mono_s - abs(now.wall_ms - self._agreed_ms) / 1000
+            self._agreed_ms = None
+        if self._agreed_s is None:
+            return False
+        return now.mono_s - self._agreed_s < CLOCK_TRUSTED_MS / 1000
+
     def _judge(self, signed: SignedObject, now: Now, came_ms: int) -> Verdict:
         """By the clock if it can be believed, else the life begins when the object came."""
         now_s = now.wall_ms // 1000
-        if not self._clock_sure:
+        if not self._clock_sure(now):
             now_s = signed.issued_s + (now.wall_ms - came_ms) // 1000
         return judge(signed, self._trust, self._kit_number, now_s, self._seen(now.wall_ms))
 
-    def _expires_at(self, signed: SignedObject, came_ms: int) -> int | None:
+    def _expires_at(self, signed: SignedObject, came_ms: int, now: Now) -> int | None:
         end = expiry_s(signed)
         if end is None:
             return None
-        return end * 1000 if self._clock_sure else came_ms + (end - signed.issued_s) * 1000
+        return end * 1000 if self._clock_sure(now) else came_ms + (end - signed.issued_s) * 1000
 
     def _seen(self, now_ms: int) -> Seen:
         numbers: dict[int, bytes] = {}
@@ -207,7 +229,7 @@ class OrderBook:
             if verdict is Verdict.UNKNOWN_SIGNER:
                 continue
             del self._pending[digest]
-            expires_at = self._expires_at(signed, came_ms)
+            expires_at = self._expires_at(signed, came_ms, now)
             self._note(signed, digest, verdict, expires_at)
             changes.append(Judged(digest, verdict, expires_at))
             if verdict is Verdict.VALID:

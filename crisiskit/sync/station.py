@@ -21,14 +21,17 @@ from crisiskit.sync.heard import Opened
 from crisiskit.sync.hearer import Hearer
 from crisiskit.sync.lanes import Lane
 from crisiskit.sync.sender import Sender
+from crisiskit.trusted import CLOCK_TRUSTED_MS
 from transports.link import Traits
 
 CLOCK_DOUBT_S = 600
+CLOCK_TOLD_S = 3600.0
 HELLO_AGAIN_S = 60.0
 HELLOS_MOST = 5
 CONTACT_S = 10.0
 CLOSED_PATIENCE_S = 60.0
 NEVER = float("inf")
+NEVER_BEFORE = -NEVER
 
 
 @dataclass(slots=True)
@@ -65,7 +68,7 @@ class Station:
         self.hellos: dict[str, Hello] = {}
         self.warned: set[object] = set()
         self.closed_due_s: float | None = None
-        self._clock_told = False
+        self.clock_agreed_s = NEVER_BEFORE
 
     def lane_lost(self, link: str, peer: str, now_s: float) -> None:
         """What that lane was given may not have left."""
@@ -191,14 +194,22 @@ class Station:
         return Opened(changes, news=True)
 
     def _compare_clocks(self, time_s: int, now: Now) -> list[Change]:
-        """The center's time is a hint to set the clock, never more (protocol section 11)."""
-        if self.keeps_root or self._clock_told:
+        """The center's time is a hint to set the clock, never more (protocol section 11).
+
+        A clock that agreed and was not set since is not ahead: the receipt was long on its way.
+        """
+        if self.keeps_root:
             return []
-        self._clock_told = True
         off_s = time_s - now.wall_ms // 1000
+        since_s = now.mono_s - self.clock_agreed_s
         if abs(off_s) < CLOCK_DOUBT_S:
+            if since_s < CLOCK_TOLD_S:
+                return []
+            self.clock_agreed_s = now.mono_s
             return [ClockAgreed()]
-        return [Raised(self.pairing, Notice("clock_wrong", str(off_s)))]
+        if off_s < 0 and since_s * 1000 < CLOCK_TRUSTED_MS:
+            return []
+        return self.warn("clock", Notice("clock_wrong", str(off_s)))
 
     def _read_there(self, record: Record) -> list[Change]:
         """A reading receipt, as far as it speaks of records of ours."""

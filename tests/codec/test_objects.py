@@ -26,6 +26,7 @@ from crisiskit.codec.objects import (
     whole_bytes,
 )
 from crisiskit.codec.reject import Reject, Rejected
+from crisiskit.codec.shortest import Codec, encode_text
 from crisiskit.model import Direction, Precedence, Record, RecordKind
 
 NETWORK = b"n" * 16
@@ -176,6 +177,25 @@ def test_a_frame_is_for_nobody_in_particular_and_names_its_object() -> None:
         bad[place] = value
         assert isinstance(decode_object_frame(bytes(bad)), Rejected)
     assert isinstance(decode_object_frame(frame[:-1] + b"\xff"), Rejected)
+
+
+@pytest.mark.parametrize("codec", [Codec.RAW, Codec.DEFLATE, Codec.ZSTD])
+def test_its_text_ends_where_no_object_has_more(codec: Codec) -> None:
+    """A frame that anybody can send is not decoded to more than an object can say."""
+    good = encode_object_frame(order(text="x"), Precedence.FLASH, {Codec.RAW})[:-2]
+    for size, fits in ((TEXT_BYTES_MAX, True), (TEXT_BYTES_MAX + 1, False), (4000, False)):
+        found, coded = encode_text(b"x" * size, {codec})
+        assert found is codec
+        opened = decode_object_frame(good + bytes([codec]) + coded)
+        expected = order(text="x" * size) if fits else Rejected(Reject.TEXT)
+        assert opened == expected
+
+
+@pytest.mark.parametrize("codec", [Codec.TEXT, 3, 5, 255])
+def test_its_text_has_no_other_codec(codec: int) -> None:
+    good = encode_object_frame(order(), Precedence.FLASH, {Codec.RAW})
+    bad = good.removesuffix(b"\0Go.") + bytes([codec]) + b"Go."
+    assert decode_object_frame(bad) == Rejected(Reject.CODEC)
 
 
 @pytest.mark.parametrize(("room", "entries"), [(270, 94), (340, 129), (140, 29)])

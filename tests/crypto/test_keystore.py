@@ -32,6 +32,7 @@ def test_the_passphrase_opens_it_however_its_accents_are_typed(locked: Keystore)
     assert read == locked
     assert read.unlock("café noir".encode()) == DATA_KEY
     assert read.unlock("cafe\u0301 noir".encode()) == DATA_KEY
+    assert read.unlock("\uff43afé noir".encode()) == DATA_KEY, "a wide letter, as in a key file"
     assert read.secrets(DATA_KEY) == SECRETS
     assert read.owner == OWNER
 

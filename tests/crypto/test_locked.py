@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crisiskit.crypto.locked import clear_part, lock, unlock
-from crisiskit.errors import TrustError
+from crisiskit.errors import TrustError, UsageError
 
 SECRET = b"s" * 32
 
@@ -46,5 +46,5 @@ def test_another_kind_of_file_is_no_key_file(locked: bytes) -> None:
 
 
 def test_a_short_passphrase_protects_nothing() -> None:
-    with pytest.raises(TrustError, match="passphrase_short"):
+    with pytest.raises(UsageError, match="passphrase_short"):
         lock(b"CKDK1", b"", SECRET, "1234567", entropy)

@@ -15,6 +15,7 @@ from crisiskit.sim.world import EPOCH_MS
 from crisiskit.step import Now
 from crisiskit.sync.engine import Engine
 from crisiskit.sync.events import FrameReceived
+from crisiskit.sync.gate import RING_BURST
 
 COUNT = 20_000
 GROWN_BYTES_MAX = 64 << 10
@@ -73,6 +74,7 @@ def test_no_corrupt_frame_is_accepted_answered_or_remembered(recording: frames.R
     report = frames.attack(recording, seed=2, count=COUNT)
 
     assert (report.accepted, report.answers, report.stored_bytes) == (0, 0, 0), report.bad
+    assert 0 < report.set_aside <= RING_BURST, "of strangers, for people to look at"
     assert report.rejected.total() >= report.frames >= COUNT
     assert report.flows
 

@@ -245,6 +245,13 @@ def test_a_kits_clock_is_believed_for_a_week_after_it_agreed(store: Store, views
     assert [message.clock.name for message in views.page()] == ["CENTER", "UNKNOWN"]
 
 
+def test_a_clock_that_was_set_must_agree_anew(store: Store, views: Views) -> None:
+    store.apply([ClockAgreed()])
+    store.apply([ClockJumped(5_000)])
+    store.keep([draft("after")])
+    assert [message.clock.name for message in views.page()] == ["UNKNOWN"]
+
+
 def test_lifetimes_move_with_a_clock_that_is_set(store: Store, views: Views) -> None:
     store.keep([draft("soon", expires_at=1_000_000)])
     store.apply([ClockJumped(5_000)])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from crisiskit.codec.object_frame import encode_object_frame
+from crisiskit.codec.object_frame import CodedObject, encode_object_frame
 from crisiskit.codec.objects import (
     AUTHORITY,
     REVOKED_DUTY,
@@ -47,7 +47,8 @@ def at(seconds: float) -> Now:
 
 
 def book(clock_sure: bool = True, kit: int = KIT, **state: object) -> OrderBook:
-    return OrderBook(OrderState(TRUST, kit, PAIRING, clock_sure=clock_sure, **state))  # type: ignore[arg-type]
+    agreed_ms = ISSUED * 1000 if clock_sure else None
+    return OrderBook(OrderState(TRUST, kit, PAIRING, clock_agreed_ms=agreed_ms, **state))  # type: ignore[arg-type]
 
 
 def made(number: int, kind: ObjectKind = ObjectKind.ORDER, **changes: object) -> SignedObject:
@@ -142,8 +143,19 @@ def test_a_clock_that_is_set_moves_lives_along_and_is_sure_only_when_it_agrees()
     month = 30 * 24 * HOUR
     assert verdicts(came(one, made(3), month + 60)) == [Verdict.VALID]
     assert verdicts(came(one, made(6, life=4), month + 60)) == [Verdict.VALID]
-    one.clock_agreed()
+    one.clock_agreed(at(month + 60))
     assert verdicts(came(one, made(7, life=4), month + 60)) == [Verdict.EXPIRED]
+
+
+def test_a_clock_is_believed_for_a_week_and_no_longer() -> None:
+    """Also while the agent runs on and on: it may be wrong by now, and nobody would know."""
+    week = 7 * 24 * HOUR
+    for one in (book(), book(clock_sure=False)):
+        one.clock_agreed(at(0))
+        assert verdicts(came(one, made(7, life=4), week - 1)) == [Verdict.EXPIRED]
+        assert verdicts(came(one, made(8, life=4), week)) == [Verdict.VALID]
+    for later, verdict in ((week - 1, Verdict.EXPIRED), (week, Verdict.VALID)):
+        assert verdicts(came(book(), made(7, life=4), later)) == [verdict]
 
 
 def test_an_order_waits_for_the_key_that_signed_it() -> None:
@@ -170,7 +182,7 @@ def test_keys_that_came_by_hand_are_tried_at_the_start() -> None:
     order = made(5, signers=(0,))
     waiting = (b"d" * 32, object_data(order), order.text, ISSUED * 1000)
     known = replace(TRUST, duty={0: DutyKey(0, "Ali", ALI.public)})
-    one = OrderBook(OrderState(known, KIT, PAIRING, pending=(waiting,), clock_sure=True))
+    one = OrderBook(OrderState(known, KIT, PAIRING, pending=(waiting,)))
     (judged,) = one.catch_up(at(1))
     assert isinstance(judged, Judged) and judged.verdict is Verdict.VALID
     assert one.catch_up(at(2)) == []
@@ -230,9 +242,30 @@ def test_alone_it_counts_once_and_leaves_a_trace_only_if_it_is_for_us() -> None:
     (ordered,) = changes
     assert isinstance(ordered, Ordered) and ordered.carrier == b""
     assert alone(one, made(1)) == []
-    for signed in (replace(made(2), text="x"), made(3, kits=(9,)), made(4, signers=(1,))):
-        assert alone(one, signed) == []
+    assert alone(one, made(3, kits=(9,))) == []
+    for signed in (replace(made(2), text="x"), made(4, signers=(1,))):
+        assert isinstance(alone(one, signed), Rejected)
     assert isinstance(one.alone(b"\x28\1\0\1" + bytes(20), at(0)), Rejected)
+
+
+def test_alone_nothing_is_decoded_that_cannot_be_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody can send such a frame: what its head gives away costs no more than reading that."""
+
+    def dear(_coded: CodedObject) -> Rejected:
+        raise AssertionError("a text was decoded")
+
+    valid, time = made(1), made(5, ObjectKind.TIME, exercise=True)
+    monkeypatch.setattr(CodedObject, "decode", dear)
+    one = book()
+    with pytest.raises(AssertionError):
+        alone(one, valid)
+    wipe = made(2, ObjectKind.WIPE, kits=(KIT,))
+    for signed in (made(4, signers=(1,)), time, wipe):
+        assert isinstance(alone(one, signed), Rejected)
+    other_number = bytearray(encode_object_frame(valid, Precedence.FLASH))
+    other_number[3] += 1
+    assert isinstance(one.alone(bytes(other_number), at(0)), Rejected)
+    assert isinstance(alone(book(kit=0), valid), Rejected), "a center takes none at all"
 
 
 # -- center ----------------------------------------------------------------------------------
@@ -241,7 +274,7 @@ def test_alone_it_counts_once_and_leaves_a_trace_only_if_it_is_for_us() -> None:
 def test_a_center_obeys_nobody_and_takes_answers() -> None:
     center = book(kit=0)
     wipe = made(1, ObjectKind.WIPE, kits=(KIT,), signers=(AUTHORITY, 0))
-    assert came(center, wipe) == [] and alone(center, wipe) == []
+    assert came(center, wipe) == [] and isinstance(alone(center, wipe), Rejected)
     answer = Record(RecordKind.ANSWER, Precedence.ROUTINE, 1, "yes", encode_answer(4, "0042"))
     junk = replace(answer, data=b"junk!")
     changes = center.records(PAIRING, (answer, junk), (b"a" * 16, b"b" * 16), at(0))
