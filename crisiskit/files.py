@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -87,11 +87,14 @@ def read_small(path: Path, bytes_max: int) -> bytes:
 def erase(path: Path) -> None:
     """Overwrite and remove a file that holds a secret, if it is there.
 
-    Best effort: flash memory may keep old blocks.
+    Best effort: flash memory may keep old blocks. What is ours and write-protected is made
+    writable first; what is somebody else's is only removed. OSError where not even that goes.
     """
     if not path.exists():
         return
-    with path.open("r+b") as file:
+    with suppress(PermissionError):
+        path.chmod(SECRET)
+    with suppress(PermissionError), path.open("r+b") as file:
         _blank(file)
     path.unlink()
     sync_folder(path.parent)

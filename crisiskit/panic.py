@@ -7,8 +7,9 @@ time. Every step may be cut and run again.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from crisiskit import keystore
@@ -21,6 +22,7 @@ from crisiskit.lock import is_free
 WORD = N_("ERASE")
 AGENT_S = 3.0
 _LOOK_S = 0.05
+_FOLDER_MODE = 0o700
 _OURS = ("store.*", "agent.*", "backup.*", "restore.*", "ballast")
 
 
@@ -30,13 +32,18 @@ def confirms(typed: str) -> bool:
 
 
 def erase_keys(home: Path) -> None:
-    """Erase the keystore and the key file beside it, on the disk and in memory."""
+    """Erase the keystore and the key file beside it, on the disk and in memory.
+
+    Goes on where one of them may not be removed, and raises its PermissionError at the end.
+    """
     places = Places.of(home)
-    erase(places.keystore)
-    keystore.forget(home)
-    if places.keys.is_dir():
-        for path in places.keys.iterdir():
-            erase(path)
+    _make_writable(home, places.keys)
+    beside = places.keys.iterdir() if places.keys.is_dir() else ()
+    _all_of(
+        partial(erase, places.keystore),
+        partial(keystore.forget, home),
+        *(partial(erase, path) for path in beside if path != places.keystore),
+    )
 
 
 def erase_home(home: Path) -> int:
@@ -50,17 +57,36 @@ def erase_home(home: Path) -> int:
         return 0
     if not any(_present(home)):
         raise CrisiskitError("home_missing", path=home)
-    count = len(list(_files(Places.of(home).keys)))
-    erase_keys(home)
+    count = len({*_files(Places.of(home).keys), *_in_order(home)})
+    _all_of(partial(erase_keys, home), partial(_erase_rest, home))
+    return count
+
+
+def _erase_rest(home: Path) -> None:
     end = time.monotonic() + AGENT_S
     while not is_free(home) and time.monotonic() < end:
         time.sleep(_LOOK_S)
-    for path in _in_order(home):
-        with suppress(FileNotFoundError):  # its owner removed it meanwhile
-            _remove(path)
-            count += 1
+    _all_of(*(partial(_remove, path) for path in _in_order(home)))
     _remove_folders(home)
-    return count
+
+
+def _all_of(*steps: Callable[[], None]) -> None:
+    """Take every step; then raise the PermissionError of the first that was refused."""
+    refused: list[PermissionError] = []
+    for step in steps:
+        try:
+            step()
+        except PermissionError as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
+
+
+def _make_writable(*folders: Path) -> None:
+    """A write-protected folder lets nothing go."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.chmod(folder.stat().st_mode | _FOLDER_MODE)
 
 
 def is_empty(home: Path) -> bool:
@@ -114,6 +140,6 @@ def _remove_folders(home: Path) -> None:
 def _remove(path: Path) -> None:
     """Overwrite and remove; a link, a device or the empty reserve is only removed."""
     if not path.is_symlink() and path.is_file() and path.name != "ballast":
-        with suppress(PermissionError):  # somebody else's: removing is all we may do
+        with suppress(FileNotFoundError):  # its owner removed it meanwhile
             erase(path)
     path.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from crisiskit.i18n import _
 if TYPE_CHECKING:
     from crisiskit.codec.proof import Proof
     from crisiskit.crypto.proof import Checked
+    from crisiskit.crypto.publics import Holder
 
 _MINUTE_MS = 60_000
 file_argument = click.Path(path_type=Path)
@@ -102,13 +103,15 @@ def _refusal(path: Path, checked: Checked) -> TrustError:
     return TrustError("proof_signature", path=path)
 
 
-def _trusted(paths: tuple[Path, ...]) -> dict[bytes, str]:
+def _trusted(paths: tuple[Path, ...]) -> dict[bytes, Holder]:
     from crisiskit.crypto.publics import KEYS_BYTES_MAX, read_public_keys
     from crisiskit.files import read_small
 
-    trusted: dict[bytes, str] = {}
+    trusted: dict[bytes, Holder] = {}
     for path in paths:
-        trusted.update(read_public_keys(read_small(path, KEYS_BYTES_MAX)))
+        for public, holder in read_public_keys(read_small(path, KEYS_BYTES_MAX)).items():
+            if holder.network_id or public not in trusted:
+                trusted[public] = holder
     return trusted
 
 

@@ -22,6 +22,7 @@ from crisiskit.codec.header import Header, associated_data
 from crisiskit.codec.proof import Proof
 from crisiskit.codec.record import record_digest
 from crisiskit.crypto.identity import kit_fingerprint, network_id, verified
+from crisiskit.crypto.publics import Holder
 from crisiskit.crypto.statement import log_statement
 from crisiskit.model import ClockQuality, Direction, Record, RecordKind
 
@@ -29,10 +30,10 @@ from crisiskit.model import ClockQuality, Direction, Record, RecordKind
 class Flaw(StrEnum):
     """Why a proof proves nothing.
 
-    AUTHOR: its key is not that of the kit (down: of the network's authority) it names. START:
-    the first envelope of a log does not follow its beginning. VOUCHER: what stands for a
-    signature is no checkpoint that names this log. SIGNATURE: record, path, chain and signature
-    do not fit together. KEY_UNKNOWN: all is right, but by a key not trusted.
+    AUTHOR: its key is not that of the kit it names (down: of the network's authority, as the
+    reader knows it). START: the first envelope of a log does not follow its beginning. VOUCHER:
+    what stands for a signature is no checkpoint that names this log. SIGNATURE: record, path, chain
+    and signature do not fit together. KEY_UNKNOWN: all is right, but by a key not trusted.
     """
 
     AUTHOR = "author"
@@ -100,33 +101,38 @@ def make_proof(
         signature=signature,
         voucher=voucher,
     )
-    if flaw := check_proof(proof, {author_public: ""}).flaw:
+    if flaw := check_proof(proof, {author_public: Holder("", network)}).flaw:
         raise ValueError(f"this proves nothing: {flaw}")
     return proof
 
 
-def check_proof(proof: Proof, public_keys: Mapping[bytes, str]) -> Checked:
-    """Whether a proof holds for one who trusts these public keys: 32 bytes to a name each."""
+def check_proof(proof: Proof, public_keys: Mapping[bytes, Holder]) -> Checked:
+    """Whether a proof holds for one who trusts these public keys, 32 bytes each.
+
+    The authority of a network is whom the reader knows as such; the id of a network without
+    roots names it as well.
+    """
+    holder = public_keys.get(proof.author_public)
     author_fp = kit_fingerprint(proof.author_public)
     digest = record_digest(author_fp, proof.record)
     number = proof.header.counter
     return Checked(
-        flaw=_flaw(proof, author_fp, digest, trusted=proof.author_public in public_keys),
+        flaw=_flaw(proof, author_fp, digest, holder),
         digest=digest,
         author_fp=author_fp,
-        author=public_keys.get(proof.author_public, ""),
+        author="" if holder is None else holder.name,
         number=number,
         signed_at=number + len(proof.following),
         epoch_proven=_from_start(proof) or proof.voucher is not None,
     )
 
 
-def _flaw(proof: Proof, author_fp: bytes, digest: bytes, trusted: bool) -> Flaw | None:
+def _flaw(proof: Proof, author_fp: bytes, digest: bytes, holder: Holder | None) -> Flaw | None:
     direction = proof.header.direction
     if direction is Direction.UP:
         own = author_fp == proof.kit_fp
     else:
-        own = network_id(proof.author_public) == proof.network_id
+        own = holder is None or proof.network_id == _network_of(proof.author_public, holder)
     if not own:
         return Flaw.AUTHOR
     start = chain_start(direction, proof.epoch, proof.salt, proof.kit_fp)
@@ -137,11 +143,16 @@ def _flaw(proof: Proof, author_fp: bytes, digest: bytes, trusted: bool) -> Flaw 
         if not _names(proof.voucher, proof, end):
             return Flaw.VOUCHER
         inner = record_digest(author_fp, proof.voucher.record)
-        return _flaw(proof.voucher, author_fp, inner, trusted)
+        return _flaw(proof.voucher, author_fp, inner, holder)
     signed = log_statement(proof.network_id, proof.kit_fp, end)
     if not verified(proof.author_public, proof.signature, signed):
         return Flaw.SIGNATURE
-    return None if trusted else Flaw.KEY_UNKNOWN
+    return Flaw.KEY_UNKNOWN if holder is None else None
+
+
+def _network_of(public: bytes, holder: Holder) -> bytes:
+    """The network whose authority this key is; of a bare key, the one without roots."""
+    return holder.network_id or network_id(public)
 
 
 def _from_start(proof: Proof) -> bool:

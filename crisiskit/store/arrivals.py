@@ -15,6 +15,7 @@ from crisiskit.step import (
     Unpacked,
 )
 from crisiskit.store.connect import Database
+from crisiskit.store.frames import stored
 from crisiskit.store.own import note_named
 from crisiskit.store.schema import Sealed as Column
 
@@ -28,7 +29,7 @@ def _arrived(db: Database, c: Arrived, now: int) -> None:
             c.epoch,
             c.salt,
             c.seq,
-            c.frame,
+            stored(db.vault, c.frame, Column.ARRIVED_FRAME, c.pairing, c.epoch, c.seq),
             c.leaf,
             c.signature,
             b"".join(c.digests),
@@ -67,10 +68,11 @@ def _records_in(db: Database, c: Arrived, now: int) -> None:
         note_named(db, c, record)
 
 
-def _forked(db: sqlite3.Connection, c: Forked, now: int) -> None:
+def _forked(db: Database, c: Forked, now: int) -> None:
+    frame = stored(db.vault, c.frame, Column.FORK_FRAME, c.pairing, c.epoch, c.seq)
     db.execute(
         "INSERT INTO fork (pairing, epoch, salt, seq, frame, at) VALUES (?, ?, ?, ?, ?, ?)",
-        (c.pairing, c.epoch, c.salt, c.seq, c.frame, now),
+        (c.pairing, c.epoch, c.salt, c.seq, frame, now),
     )
 
 

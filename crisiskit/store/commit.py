@@ -33,6 +33,7 @@ from crisiskit.step import (
 from crisiskit.store import arrivals, orders
 from crisiskit.store.arrivals import share
 from crisiskit.store.connect import Database
+from crisiskit.store.frames import stored
 from crisiskit.store.own import encode_own, sign_named
 from crisiskit.store.schema import Sealed as Column
 
@@ -61,7 +62,7 @@ def _epoch_opened(db: Database, c: EpochOpened, now: int) -> None:
     )
 
 
-def _sealed(db: sqlite3.Connection, c: Sealed, now: int) -> None:
+def _sealed(db: Database, c: Sealed, now: int) -> None:
     db.execute(
         "INSERT INTO envelope (pairing, epoch, seq, frame, precedence, leaf, digest, signature,"
         " digests, own, state, sealed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'sealed', ?)",
@@ -69,7 +70,7 @@ def _sealed(db: sqlite3.Connection, c: Sealed, now: int) -> None:
             c.pairing,
             c.epoch,
             c.seq,
-            c.frame,
+            stored(db.vault, c.frame, Column.ENVELOPE_FRAME, c.pairing, c.epoch, c.seq),
             int(c.precedence),
             c.leaf,
             c.digest,
@@ -291,11 +292,13 @@ def _clock_jumped(db: sqlite3.Connection, c: ClockJumped, now: int) -> None:
     orders.clock_jumped(db, c)
 
 
-def _part_arrived(db: sqlite3.Connection, c: PartArrived, now: int) -> None:
+def _part_arrived(db: Database, c: PartArrived, now: int) -> None:
+    row = (c.pairing, c.epoch, c.seq, c.index)
+    frame = stored(db.vault, c.frame, Column.PART_FRAME, *row)
     db.execute(
         "INSERT OR IGNORE INTO part (pairing, epoch, salt, seq, place, last, frame, at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (c.pairing, c.epoch, c.salt, c.seq, c.index, c.last, c.frame, now),
+        (c.pairing, c.epoch, c.salt, c.seq, c.index, c.last, frame, now),
     )
 
 

@@ -19,6 +19,7 @@ from crisiskit.snapshot import (
 )
 from crisiskit.step import PartArrived, Queued
 from crisiskit.store.connect import Database
+from crisiskit.store.frames import TAG_BYTES, opened
 from crisiskit.store.own import is_query
 from crisiskit.store.schema import Sealed as Column
 
@@ -170,7 +171,7 @@ def _last_life(db: sqlite3.Connection, pairing: int) -> Checkpoint | None:
     return None if row is None else Checkpoint(*row)
 
 
-def _outstanding(db: sqlite3.Connection, pairing: int) -> tuple[SealedEnvelope, ...]:
+def _outstanding(db: Database, pairing: int) -> tuple[SealedEnvelope, ...]:
     rows = db.execute(
         "SELECT epoch, seq, frame, precedence, digest, state, own FROM envelope"
         " WHERE pairing = ? AND held_at IS NULL ORDER BY epoch, seq",
@@ -180,7 +181,7 @@ def _outstanding(db: sqlite3.Connection, pairing: int) -> tuple[SealedEnvelope, 
         SealedEnvelope(
             epoch,
             seq,
-            frame,
+            opened(db.vault, frame, Column.ENVELOPE_FRAME, pairing, epoch, seq),
             Precedence(p),
             digest,
             state == "arrived",
@@ -204,7 +205,7 @@ def _sending(db: Database, pairing: int, epoch: int) -> SendingEpoch:
     return SendingEpoch(epoch, row[0], part_key, tuple(d[0] for d in digests), bool(row[2]))
 
 
-def _heard(db: sqlite3.Connection, pairing: int) -> tuple[HeardEpoch, ...]:
+def _heard(db: Database, pairing: int) -> tuple[HeardEpoch, ...]:
     rows = db.execute(
         "SELECT epoch, salt, next_seq, digest, base_minute, signed_below, owed, names, names_at"
         " FROM heard_epoch WHERE pairing = ? ORDER BY epoch DESC, nth DESC LIMIT ?",
@@ -231,7 +232,10 @@ def _heard(db: sqlite3.Connection, pairing: int) -> tuple[HeardEpoch, ...]:
                 digest,
                 base_minute,
                 tuple(ahead),
-                tuple(waiting),
+                tuple(
+                    (seq, opened(db.vault, frame, Column.ARRIVED_FRAME, pairing, epoch, seq), link)
+                    for seq, frame, link in waiting
+                ),
                 bool(owed),
                 signed_below,
                 names if isinstance(names, Checkpoint) else None,
@@ -241,23 +245,35 @@ def _heard(db: sqlite3.Connection, pairing: int) -> tuple[HeardEpoch, ...]:
     return tuple(heard)
 
 
-def _parts(db: sqlite3.Connection, pairing: int) -> tuple[PartArrived, ...]:
+def _parts(db: Database, pairing: int) -> tuple[PartArrived, ...]:
     rows = db.execute(
-        "SELECT pairing, epoch, salt, seq, place, last, frame FROM part WHERE pairing = ?"
+        "SELECT epoch, salt, seq, place, last, frame FROM part WHERE pairing = ?"
         " ORDER BY at, epoch, seq, place",
         (pairing,),
     )
-    return tuple(PartArrived(*row) for row in rows)
+    return tuple(
+        PartArrived(
+            pairing,
+            epoch,
+            salt,
+            seq,
+            place,
+            last,
+            opened(db.vault, frame, Column.PART_FRAME, pairing, epoch, seq, place),
+        )
+        for epoch, salt, seq, place, last, frame in rows
+    )
 
 
-def tag(db: sqlite3.Connection, pairing: int, epoch: int, salt: bytes, seq: int) -> bytes | None:
+def tag(db: Database, pairing: int, epoch: int, salt: bytes, seq: int) -> bytes | None:
     """The tag of an envelope that came in, None if it is not stored."""
     row = db.execute(
-        "SELECT substr(frame, -8) FROM arrived"
-        " WHERE pairing = ? AND epoch = ? AND salt = ? AND seq = ?",
+        "SELECT frame FROM arrived WHERE pairing = ? AND epoch = ? AND salt = ? AND seq = ?",
         (pairing, epoch, salt, seq),
     ).fetchone()
-    return None if row is None else bytes(row[0])
+    if row is None:
+        return None
+    return opened(db.vault, row[0], Column.ARRIVED_FRAME, pairing, epoch, seq)[-TAG_BYTES:]
 
 
 def leaves(

@@ -17,6 +17,7 @@ from crisiskit.crypto.keys import SECRET_BYTES
 from crisiskit.crypto.vault import Vault
 from crisiskit.errors import TrustError
 from crisiskit.store.connect import open_reader, read
+from crisiskit.store.frames import opened
 from crisiskit.store.schema import Sealed
 
 PAGE_ROWS = 256
@@ -148,11 +149,11 @@ class Logbook:
         )
         for *row, chain in rows:
             secrets = "SELECT epoch, secret FROM epoch_secret WHERE pairing = ?"
-            opened = {
+            secrets_of = {
                 epoch: self._key(sealed, Sealed.EPOCH_SECRET)
                 for epoch, sealed in self._rows(secrets, row[0])
             }
-            yield Paired(*[*row, self._key(chain, Sealed.HEARD_CHAIN), opened])
+            yield Paired(*[*row, self._key(chain, Sealed.HEARD_CHAIN), secrets_of])
 
     def _key(self, sealed: bytes, place: Sealed) -> bytes:
         """A key; where somebody changed it, one that opens nothing."""
@@ -207,21 +208,32 @@ class Logbook:
 
     def _page(self, life: Life, first: int, rows: int = PAGE_ROWS) -> list[Entry]:
         if life.box == "in":
+            place = Sealed.ARRIVED_FRAME
             sql = (
                 "SELECT seq, frame, leaf, signature, digests, x'', 0, x'' FROM arrived"
                 " WHERE pairing = ? AND epoch = ? AND salt = ? AND seq >= ? ORDER BY seq LIMIT ?"
             )
             found = self._rows(sql, life.pairing, life.epoch, life.salt, first, rows)
         else:
+            place = Sealed.ENVELOPE_FRAME
             sql = (
                 "SELECT seq, frame, leaf, signature, digests, digest, precedence, own"
                 " FROM envelope WHERE pairing = ? AND epoch = ? AND seq >= ? ORDER BY seq LIMIT ?"
             )
             found = self._rows(sql, life.pairing, life.epoch, first, rows)
         return [
-            Entry(seq, frame, leaf, signature, _split(digests), *rest)
+            Entry(
+                seq, self._frame(frame, place, life, seq), leaf, signature, _split(digests), *rest
+            )
             for seq, frame, leaf, signature, digests, *rest in found
         ]
+
+    def _frame(self, frame: bytes, place: Sealed, life: Life, seq: int) -> bytes:
+        """A frame; where somebody changed it, the bytes as they stand, which are none."""
+        try:
+            return opened(self._vault, frame, place, life.pairing, life.epoch, seq)
+        except TrustError:
+            return frame
 
     def records_below(self, life: Life, seq: int) -> int:
         """How many records the envelopes of a life below a number carry."""

@@ -9,7 +9,9 @@ from typing import Any
 from crisiskit.codec.objects import AUTHORITY, ObjectKind, SignedObject, decode_object
 from crisiskit.errors import UsageError
 from crisiskit.model import Order, Precedence, Verdict
+from crisiskit.store.frames import BYTES_IN_SQL
 from crisiskit.store.issue import DRAFT, WITHDRAWN
+from crisiskit.store.schema import Sealed
 
 Read = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
@@ -100,12 +102,12 @@ def quarantine(read: Read) -> list[SetAside]:
     """Revoked kits, with what they sent since, and what came from nobody known."""
     kits = (
         "SELECT p.name, p.kit_number, opened(r.reason, 'refused.reason', ''), r.at, count(q.id),"
-        " coalesce(sum(length(q.frame)), 0), max(q.at) FROM refused r"
+        f" coalesce(sum({BYTES_IN_SQL}), 0), max(q.at) FROM refused r"
         " JOIN pairing p ON p.id = r.pairing LEFT JOIN quarantine q ON q.pairing = p.id"
         " GROUP BY p.id ORDER BY p.kit_number"
     )
     nobody = (
-        "SELECT '', NULL, x'', NULL, count(*), coalesce(sum(length(frame)), 0), max(at)"
+        f"SELECT '', NULL, x'', NULL, count(*), coalesce(sum({BYTES_IN_SQL}), 0), max(at)"
         " FROM quarantine WHERE pairing IS NULL HAVING count(*) > 0"
     )
     rows = (*read(kits, ()), *read(nobody, ()))
@@ -130,7 +132,9 @@ def frames(read: Read, name: str) -> list[tuple[int, str, int, bytes]]:
             raise UsageError("kit_not_revoked", name=name)
         where, value = "q.pairing = ?", found[0][0]
     sql = (
-        f"SELECT q.at, q.link, q.kit_number, q.frame FROM quarantine q WHERE {where} ORDER BY q.id"
+        "SELECT q.at, q.link, q.kit_number, CASE WHEN substr(q.frame, 1, 1) = x'ff'"
+        f" THEN opened(substr(q.frame, 2), '{Sealed.SET_ASIDE_FRAME}', q.at) ELSE q.frame END"
+        f" FROM quarantine q WHERE {where} ORDER BY q.id"
     )
     return [(at, link, number, bytes(frame)) for at, link, number, frame in read(sql, (value,))]
 

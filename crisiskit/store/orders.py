@@ -11,6 +11,7 @@ from crisiskit.codec.record import RECORD_DIGEST_BYTES, record_id
 from crisiskit.model import RecordKind, Verdict
 from crisiskit.step import ClockJumped
 from crisiskit.store.connect import Database
+from crisiskit.store.frames import BYTES_IN_SQL, stored, tag_of
 from crisiskit.store.schema import Sealed as Column
 from crisiskit.trusted import (
     DutyKey,
@@ -31,7 +32,6 @@ TRUST_FACT = "trust_changed"
 WIPE_FACT = "wipe_ordered"
 KEY_BYTES = 32
 PENDING_MAX = 64
-TAG_BYTES = 8
 RING_BYTES_MAX = 1024 * 1024
 REFUSED_BYTES_MAX = 16 * 1024 * 1024
 # Valid ones change whom this station trusts and need nobody's eyes.
@@ -260,18 +260,19 @@ def _order_answered(db: Database, c: OrderAnswered, now: int) -> None:
 def _quarantined(db: Database, c: Quarantined, now: int) -> None:
     """What is unknown goes round in a ring; of a revoked kit the first frames are kept, once."""
     held = db.execute(
-        "SELECT coalesce(sum(length(frame)), 0) FROM quarantine WHERE pairing IS ?", (c.pairing,)
+        f"SELECT coalesce(sum({BYTES_IN_SQL}), 0) FROM quarantine WHERE pairing IS ?", (c.pairing,)
     ).fetchone()[0]
     if c.pairing is not None and held + len(c.frame) > REFUSED_BYTES_MAX:
         return
+    frame = stored(db.vault, c.frame, Column.SET_ASIDE_FRAME, now)
     db.execute(
         "INSERT OR IGNORE INTO quarantine (pairing, kit_number, link, at, tag, frame)"
         " VALUES (?, ?, ?, ?, ?, ?)",
-        (c.pairing, c.kit_number, c.link, now, c.frame[-TAG_BYTES:], c.frame),
+        (c.pairing, c.kit_number, c.link, now, tag_of(c.frame), frame),
     )
     over = held + len(c.frame) - RING_BYTES_MAX if c.pairing is None else 0
     for number, size in db.execute(
-        "SELECT id, length(frame) FROM quarantine WHERE pairing IS NULL ORDER BY id LIMIT 4096"
+        f"SELECT id, {BYTES_IN_SQL} FROM quarantine WHERE pairing IS NULL ORDER BY id LIMIT 4096"
     ).fetchall():
         if over <= 0:
             break

@@ -24,7 +24,8 @@ class Sealed(StrEnum):
     """What nobody may read on the disk: keys, and whatever people wrote.
 
     Words are bound to their row: a record's to its ``digest``, a notice's to ``at``, those
-    of orders and answers to the order's number, a reason to nothing.
+    of orders and answers to the order's number, a reason to nothing. Frames, see ``frames``,
+    are bound to their pairing, epoch, number and place, those set aside to ``at``.
     """
 
     CHECK = "meta.vault"
@@ -40,6 +41,11 @@ class Sealed(StrEnum):
     OBJECT_TEXT = "signed_object.text"
     ANSWER = "order_answer.text"
     REASON = "refused.reason"
+    ENVELOPE_FRAME = "envelope.frame"
+    ARRIVED_FRAME = "arrived.frame"
+    FORK_FRAME = "fork.frame"
+    PART_FRAME = "part.frame"
+    SET_ASIDE_FRAME = "quarantine.frame"
 
 
 _V1 = """

@@ -9,6 +9,7 @@ import pytest
 from crisiskit.audit.prove import Prover
 from crisiskit.codec.proof import decode_proof, encode_proof
 from crisiskit.crypto.proof import check_proof
+from crisiskit.crypto.publics import Holder
 from crisiskit.errors import CrisiskitError
 from crisiskit.model import Precedence
 from crisiskit.sim.world import VAULT, Carrier, Station, World
@@ -27,7 +28,7 @@ def proofs(world: World, station: Station, box: str) -> list[tuple[str, str]]:
     """Text and proof word of each message: the author of its proof, or why there is none."""
     views, book = Views(station.store.path, VAULT), Logbook(station.store.path, VAULT)
     authority = world.center.identity.public
-    keys = {authority: "center", world.kits[0].identity.public: "kit-1"}
+    keys = {authority: Holder("center"), world.kits[0].identity.public: Holder("kit-1")}
     found = []
     for message in views.search(box):
         try:

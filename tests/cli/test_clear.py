@@ -20,6 +20,7 @@ from crisiskit.keystore import opened
 from crisiskit.links import configured_links, link_traits
 from crisiskit.model import Direction, Precedence, Record, RecordKind
 from crisiskit.step import Arrived, EpochHeard
+from crisiskit.store.schema import Sealed
 from crisiskit.store.store import Store
 
 Call = Callable[..., tuple[int, str, str]]
@@ -231,5 +232,9 @@ async def test_over_a_real_link_without_encryption(call: Call, kit: Path, center
     with reading(center) as views:
         assert [(message.text, message.clear) for message in views.search()] == [("Zq7 Jx9", True)]
         assert views.rows("SELECT count(*) FROM record") == [(1,)]
-        assert b"Zq7 Jx9" in views.rows("SELECT frame FROM arrived")[0][0]
+        ((frame, pairing, epoch, seq),) = views.rows(
+            "SELECT frame, pairing, epoch, seq FROM arrived"
+        )
+        row = f"{pairing}/{epoch}/{seq}".encode()
+        assert b"Zq7 Jx9" in views.opened(frame[1:], Sealed.ARRIVED_FRAME, row)
         assert views.rows("SELECT clear FROM link_state") == [(1,)]

@@ -204,3 +204,52 @@ def read(keyboard: int) -> bytes:
         return os.read(keyboard, 4096)
     except OSError:
         return b""
+
+
+def test_write_protected_keys_are_overwritten_and_go(
+    kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also for a superuser, whom no mode stops: opening is refused as it would be to others."""
+    stored, twin = kit / "keys" / "keystore", tmp_path / "twin"
+    twin.hardlink_to(stored)
+    stored.chmod(0o400)
+    real = Path.open
+
+    def refusing(self: Path, mode: str = "r", *more: object) -> object:
+        if "+" in mode and not self.stat().st_mode & 0o200:
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self, mode, *more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", refusing)
+    panic.erase_home(kit)
+    assert not kit.exists()
+    assert twin.read_bytes().strip(b"\0") == b""
+
+
+def test_keys_that_may_not_be_written_are_removed_all_the_same(
+    kit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_file: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files, "_blank", refused)
+    panic.erase_home(kit)
+    assert not kit.exists()
+
+
+def test_what_cannot_be_removed_keeps_nothing_else_and_is_said(
+    call: Call, kit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.unlink
+
+    def unlink(self: Path, missing_ok: bool = False) -> None:
+        if self.name == "keystore":
+            raise PermissionError(1, "Operation not permitted", str(self))
+        real(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    status, _out, err = call("panic", "--yes", "--home", kit)
+    assert (status, "keystore" in err) == (1, True)
+    left = [path for path in kit.rglob("*") if path.is_file()]
+    assert left == [kit / "keys" / "keystore"]
+    assert left[0].read_bytes().strip(b"\0") == b"", "what it said is gone"

@@ -20,8 +20,10 @@ from crisiskit.codec.header import FrameKind, Header, associated_data
 from crisiskit.codec.proof import Proof, decode_proof, encode_proof
 from crisiskit.codec.record import record_digest
 from crisiskit.codec.reject import Rejected
+from crisiskit.crypto.enrol import make_center_file
 from crisiskit.crypto.identity import CenterIdentity, KitIdentity, kit_fingerprint
 from crisiskit.crypto.proof import Flaw, check_proof, make_proof
+from crisiskit.crypto.publics import Holder, read_public_keys
 from crisiskit.crypto.statement import log_statement
 from crisiskit.model import Direction, Precedence, Record, RecordKind
 
@@ -29,7 +31,7 @@ KIT = KitIdentity(bytes(range(32)))
 OTHER = KitIdentity(bytes(32))
 CENTER = CenterIdentity(bytes(128))
 SALT, EPOCH = b"salt", 3
-TRUSTED = {KIT.public: "Delta-2", CENTER.authority_public: "Prefecture"}
+TRUSTED = {KIT.public: Holder("Delta-2"), CENTER.authority_public: Holder("Prefecture")}
 
 
 def record(number: int) -> Record:
@@ -46,10 +48,11 @@ def proven(
     place: int,
     direction: Direction = Direction.UP,
     whole: bool = False,
+    center: CenterIdentity = CENTER,
 ) -> Proof:
     """The proof of one record of a log whose envelopes carry so many records each."""
-    signer = KIT if direction is Direction.UP else CENTER
-    public = KIT.public if direction is Direction.UP else CENTER.authority_public
+    signer = KIT if direction is Direction.UP else center
+    public = KIT.public if direction is Direction.UP else center.authority_public
     author_fp = kit_fingerprint(public)
     envelopes = [[record(1000 * at + one) for one in range(size)] for at, size in enumerate(sizes)]
     leaves = [
@@ -63,7 +66,7 @@ def proven(
     for leaf in leaves:
         chain.append(chain_next(chain[-1], leaf))
     return make_proof(
-        network=CENTER.network_id,
+        network=center.network_id,
         kit_fp=KIT.fingerprint,
         epoch=EPOCH,
         salt=SALT,
@@ -75,7 +78,7 @@ def proven(
         previous=chain[0 if whole else number],
         earlier=leaves[:number] if whole else (),
         following=leaves[number + 1 :],
-        signature=signer.sign(log_statement(CENTER.network_id, KIT.fingerprint, chain[-1])),
+        signature=signer.sign(log_statement(center.network_id, KIT.fingerprint, chain[-1])),
     )
 
 
@@ -225,7 +228,7 @@ def test_each_lie_has_its_reason(proof: Proof, flaw: Flaw) -> None:
 
 def test_a_proof_by_a_stranger_proves_nothing_about_ours() -> None:
     assert check_proof(PROOF, {}).flaw is Flaw.KEY_UNKNOWN
-    assert check_proof(PROOF, {OTHER.public: "Delta-2"}).flaw is Flaw.KEY_UNKNOWN
+    assert check_proof(PROOF, {OTHER.public: Holder("Delta-2")}).flaw is Flaw.KEY_UNKNOWN
     assert check_proof(replace(PROOF, signature=bytes(64)), {}).flaw is Flaw.SIGNATURE
 
 
@@ -245,3 +248,17 @@ def test_what_does_not_fit_together_is_no_proof() -> None:
             following=[],
             signature=bytes(64),
         )
+
+
+def test_in_a_network_with_roots_the_center_file_says_who_its_authority_is() -> None:
+    rooted = CenterIdentity(bytes(128), roots=(b"a" * 32, b"b" * 32, b"c" * 32))
+    proof = proven([1, 1], 1, 0, Direction.DOWN, center=rooted)
+    ours = read_public_keys(make_center_file(rooted, "Prefecture", exercise=False))
+    checked = check_proof(proof, ours)
+    assert (checked.flaw, checked.author) == (None, "Prefecture")
+    assert check_proof(proof, {}).flaw is Flaw.KEY_UNKNOWN
+    assert check_proof(proof, TRUSTED).flaw is Flaw.AUTHOR, "a bare key names no such network"
+    other = CenterIdentity(bytes(128), roots=(b"x" * 32, b"b" * 32, b"c" * 32))
+    theirs = read_public_keys(make_center_file(other, "Prefecture", exercise=False))
+    assert check_proof(proof, theirs).flaw is Flaw.AUTHOR
+    assert check_proof(DOWN, ours).flaw is Flaw.AUTHOR, "it knows that network by its roots"

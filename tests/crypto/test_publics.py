@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from crisiskit.crypto.enrol import make_center_file, make_request, read_center_file
 from crisiskit.crypto.identity import CenterIdentity, KitIdentity
-from crisiskit.crypto.publics import read_public_keys
+from crisiskit.crypto.publics import Holder, read_public_keys
 from crisiskit.errors import TrustError
 
 KIT = KitIdentity(bytes(range(32)))
@@ -18,16 +18,21 @@ REQUEST, _SECRET = make_request(KIT, "Delta-2", read_center_file(FILE), bytes)
 
 
 def test_a_center_file_names_its_authority() -> None:
-    assert read_public_keys(FILE) == {CENTER.authority_public: "Prefecture"}
+    assert read_public_keys(FILE) == {
+        CENTER.authority_public: Holder("Prefecture", CENTER.network_id)
+    }
 
 
 def test_a_request_names_its_kit() -> None:
-    assert read_public_keys(REQUEST) == {KIT.public: "Delta-2"}
+    assert read_public_keys(REQUEST) == {KIT.public: Holder("Delta-2")}
 
 
 def test_a_list_names_as_many_as_there_are() -> None:
     text = f"\ufeff# keys\r\n\r\n{KIT.public.hex()}  Delta 2\n{'AB' * 32}\tÉcho\n"
-    assert read_public_keys(text.encode()) == {KIT.public: "Delta 2", b"\xab" * 32: "Écho"}
+    assert read_public_keys(text.encode()) == {
+        KIT.public: Holder("Delta 2"),
+        b"\xab" * 32: Holder("Écho"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ from crisiskit.step import (
     Sent,
     Unpacked,
 )
+from crisiskit.store import frames
+from crisiskit.store.schema import Sealed as Column
 from crisiskit.store.store import Draft, NewPairing, Store
 from crisiskit.store.views import Views
 
@@ -266,8 +268,9 @@ def test_an_envelope_that_cannot_be_read_later_is_kept_all_the_same(
 def test_a_fork_is_kept_beside_what_was_there(store: Store) -> None:
     store.apply([HEARD, arrived(0), Forked(1, 4, SALT, 0, b"another frame")])
     assert store.tag(1, 4, SALT, 0) == FRAME[-8:]
-    rows = store._db.execute("SELECT pairing, epoch, salt, seq, frame FROM fork").fetchall()
-    assert rows == [(1, 4, SALT, 0, b"another frame")]
+    (row,) = store._db.execute("SELECT pairing, epoch, salt, seq, frame FROM fork").fetchall()
+    assert row[:-1] == (1, 4, SALT, 0)
+    assert frames.opened(VAULT, row[-1], Column.FORK_FRAME, 1, 4, 0) == b"another frame"
 
 
 def test_what_was_signed_is_known_of_an_own_life(store: Store, views: Views) -> None:

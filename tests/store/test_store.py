@@ -28,6 +28,7 @@ from crisiskit.store.store import Draft, NewPairing, Store
 from crisiskit.store.views import Views
 
 VAULT = Vault(bytes(32))
+FRAME = bytes(20)
 FP = b"kit-------------"
 
 
@@ -199,7 +200,7 @@ def test_pruning_keeps_records_and_whatever_awaits_a_receipt(tmp_path: Path) -> 
     first, second = store.kept()
     later = EpochOpened(1, 1, b"salt", bytes(16), bytes(32))
     store.apply([OPENED, sealed(0, first), Acknowledged(1, 0, 1), later])
-    store.apply([Sealed(1, 1, 0, b"frame", Precedence.ROUTINE, bytes(32), bytes(32), (second,))])
+    store.apply([Sealed(1, 1, 0, FRAME, Precedence.ROUTINE, bytes(32), bytes(32), (second,))])
     store.apply([PartArrived(1, 0, b"salt", 5, 0, 3, b"part")])
     clock[0] += 6 * day
     store.prune()
@@ -209,7 +210,7 @@ def test_pruning_keeps_records_and_whatever_awaits_a_receipt(tmp_path: Path) -> 
     (pairing,) = store.snapshot().pairings
     assert not pairing.parts and [e.epoch for e in pairing.outstanding] == [1]
     frames = store._db.execute("SELECT frame FROM envelope ORDER BY epoch").fetchall()
-    assert frames == [(b"",), (b"frame",)], "the place in the log stays, the sealed bytes go"
+    assert frames == [(b"",), (FRAME,)], "the place in the log stays, the sealed bytes go"
     views = Views(store.path, VAULT)
     assert views.count() == 2
     views.close()

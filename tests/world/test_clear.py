@@ -13,6 +13,7 @@ from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.seal import TAG_BYTES
 from crisiskit.model import Precedence
 from crisiskit.sim.world import EPOCH_MS, VAULT, Carrier, World
+from crisiskit.store import frames
 from crisiskit.store.schema import Sealed
 from crisiskit.store.views import Views
 from transports.link import Traits
@@ -128,14 +129,15 @@ def test_marks_tell_the_truth(tmp_path: Path) -> None:
     marked = {message.text for message in views.search("in") if message.clear}
     views.close()
     came = world.center.store._db.execute(
-        "SELECT r.text, r.digest, a.frame FROM record r JOIN delivery d ON d.record = r.id"
+        "SELECT r.text, r.digest, a.frame, a.pairing, a.epoch, a.seq FROM record r"
+        " JOIN delivery d ON d.record = r.id"
         " JOIN arrived a ON (a.epoch, a.salt, a.seq) = (d.epoch, d.salt, d.seq)"
     ).fetchall()
     assert len(came) == 20
     assert marked == {
         VAULT.open(text, Sealed.TEXT, digest).decode()
-        for text, digest, frame in came
-        if is_clear(frame)
+        for text, digest, frame, *row in came
+        if is_clear(frames.opened(VAULT, frame, Sealed.ARRIVED_FRAME, *row))
     }
     assert marked and marked <= {f"n {n}" for n in range(0, 20, 2)}
 
