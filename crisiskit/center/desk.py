@@ -40,7 +40,7 @@ class DeskApp(Ordering):
 
     def keys(self) -> str:
         """See StationApp."""
-        return _("I in  S sent  G orders  K kits  A alerts  R answer  N new  O order  ? help")
+        return _("I in S sent G orders K kits A alerts R answer N new O order E exercise ? help")
 
     def help_keys(self) -> Sequence[tuple[str, str]]:
         """See StationApp."""

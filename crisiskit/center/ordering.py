@@ -14,8 +14,9 @@ from crisiskit.i18n import _, explain, ngettext
 from crisiskit.model import Order, RecordKind
 from crisiskit.render import precedence_word
 from crisiskit.screens.app import StationApp
+from crisiskit.screens.ask import Ask
 from crisiskit.screens.dialogs import Choose, excerpt
-from crisiskit.screens.order import Ask, OrderScreen
+from crisiskit.screens.order import OrderScreen
 from crisiskit.store import issue, order_views
 from crisiskit.store.store import Draft
 from crisiskit.trusted import Trust
@@ -114,18 +115,17 @@ class Ordering(StationApp):
         return await self.push_screen_wait(Choose(question, answers)) == "give"
 
     async def _unlock(self, trust: Trust, number: int) -> Signer | None:
-        """The signer, after the passphrase; None when the person gives up. Raises TrustError."""
-        words: str | None = ""
-        if number < AUTHORITY:
-            name = trust.duty[number].name
-            question = _("Passphrase of {name}").format(name=name)
-            words = await self.push_screen_wait(Ask(question, secret=True))
-        if words is None:
-            return None
-        given = words
-        return await self.writer.change(
-            lambda _store: open_signer(self._home, trust, number, lambda _name: given)
-        )
+        """The signer, after the right passphrase; None when the person gives up."""
+
+        async def opened(words: str) -> Signer:
+            return await self.writer.change(
+                lambda _store: open_signer(self._home, trust, number, lambda _name: words)
+            )
+
+        if number >= AUTHORITY:
+            return await opened("")
+        question = _("Passphrase of {name}").format(name=trust.duty[number].name)
+        return await self.push_screen_wait(Ask(question, opened, secret=True))
 
     # -- orders that were given ------------------------------------------------------------
 

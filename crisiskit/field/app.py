@@ -9,12 +9,11 @@ from textual.binding import Binding, BindingType
 
 from crisiskit import orders
 from crisiskit.clock import wall_ms
-from crisiskit.errors import CrisiskitError
-from crisiskit.i18n import _, explain
+from crisiskit.i18n import _
 from crisiskit.model import CENTER, Message, Order, Precedence, RecordKind
 from crisiskit.screens.app import StationApp
+from crisiskit.screens.ask import Ask
 from crisiskit.screens.lines import MessageRows
-from crisiskit.screens.order import Ask
 from crisiskit.screens.rows import Rows
 from crisiskit.store.store import Draft
 
@@ -59,24 +58,21 @@ class FieldApp(StationApp):
         self.choose_form(self._blank())
 
     def done(self, message: Message, word: str | None) -> None:
-        """An order is answered with the code of its card."""
+        """An order is answered with the code of its card, and the card stays on the screen."""
         if word == "code" and message.order is not None:
+            self.open_message(message)
             self.run_worker(self._answer_code(message.order))
         else:
             super().done(message, word)
 
     async def _answer_code(self, order: Order) -> None:
+        async def answered(code: str) -> str:
+            return await self.writer.change(lambda store: orders.answer(store, order, code))
+
         question = _("The code on the card of order {number}, four digits:")
-        code = await self.push_screen_wait(Ask(question.format(number=order.number)))
-        if code is None:
-            return
-        try:
-            await self.writer.change(lambda store: orders.answer(store, order, code))
-            self.tell(
-                _("The center is told that order {number} was read.").format(number=order.number)
-            )
-        except CrisiskitError as error:
-            self.tell(explain(error))
+        if await self.push_screen_wait(Ask(question.format(number=order.number), answered)):
+            words = _("The center is told that order {number} was read.")
+            self.tell(words.format(number=order.number))
 
     def action_cancel(self) -> None:
         """Withdraw the chosen message."""

@@ -33,14 +33,16 @@ class Choose(ModalScreen[str | None]):
         self._typed = ""
 
     def compose(self) -> ComposeResult:
-        """The question, then the answers."""
-        with VerticalScroll(classes="dialog"):
+        """The question, then the answers, which alone take keys."""
+        with VerticalScroll(classes="dialog", can_focus=False):
             yield Static(Content(self._question), classes="question")
             yield OptionList(
                 *(Option(Content(f"  {words}"), id=answer) for answer, words in self._options)
             )
             yield Static(
-                Content(_("Up and Down to choose, Enter to take it, Esc to go back.")),
+                Content(
+                    _("Up, Down or first letters to choose, Enter to take it, Esc to go back.")
+                ),
                 classes="hint",
             )
 
@@ -105,7 +107,7 @@ class Words(ModalScreen[None]):
 
 
 def key_help(title: str, keys: Sequence[tuple[str, str]]) -> Words:
-    """All keys of a screen, a line for each, then what the states mean."""
+    """All keys of a screen, a line for each, then what states and signs mean."""
     wide = max(len(key) for key, _words in keys) + 2
     return Words(title, "\n".join(f"{key:{wide}}{words}" for key, words in keys), state_help())
 
@@ -120,7 +122,7 @@ def excerpt(text: str, lines: int = 8, width: int = 72) -> str:
 
 
 def state_help() -> str:
-    """What each word about a message promises."""
+    """What each word about a message promises, and what the signs before it say."""
     return "\n".join(
         (
             _("KEPT     safe on this computer, even if the power fails now"),
@@ -129,5 +131,6 @@ def state_help() -> str:
             _("ARRIVED  it is there, but something older is still missing there"),
             _("HELD     the other side has it: its receipt came back"),
             _("READ     a person there opened it"),
+            _("§        signed;   !  urgent, and nobody here opened it yet"),
         )
     )

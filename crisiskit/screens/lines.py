@@ -80,7 +80,7 @@ class MessageRows:
     def head(self, width: int) -> str:
         """The words above the columns."""
         cells = [
-            (f"  {SIGNED}", _WAY),
+            (SIGNED, _WAY),
             (_("URGENCY"), _URGENCY),
             (_("ID"), _ID),
             (_("STATE"), _STATE),
@@ -103,7 +103,7 @@ class MessageRows:
         when = item.received_at if item.received_at is not None else item.written_at
         name = station(item.to if item.box == "out" else item.author)
         front = [
-            (f"{call}{way}{SIGNED if item.signed else ' '}", "alarm" if urgent else mark),
+            (f"{SIGNED if item.signed else ' '}{call}{way}", "alarm" if urgent else mark),
             (fit(item.precedence.name, _URGENCY), "alarm" if urgent else mark),
             (fit(item.id, _ID), mark),
             (fit(life_word(item), _STATE), mark),

@@ -75,7 +75,7 @@ class PanicScreen(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         """What would happen, and the word."""
-        with VerticalScroll(classes="dialog"):
+        with VerticalScroll(classes="dialog", can_focus=False):
             yield Static(Content(_("ERASE EVERYTHING?")), classes="question")
             words = _(
                 "The keys go first, then all messages and settings of this computer. Nothing can "
@@ -83,7 +83,8 @@ class PanicScreen(ModalScreen[bool]):
             )
             yield Static(Content(words), classes="paragraph")
             yield Input(id="word")
-            text = _("Type {word} and press Enter. Esc goes back, nothing happens.")
+            yield Static(id="wrong")
+            text = _("Type {word}, in capitals or not, and press Enter. Esc goes back.")
             yield Static(Content(text.format(word=_(WORD))), classes="hint")
 
     def on_mount(self) -> None:
@@ -91,10 +92,15 @@ class PanicScreen(ModalScreen[bool]):
         self.query_one(Input).focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """The word, or nothing."""
-        if confirms(event.value):
+        """The word, or why nothing happened."""
+        typed, event.input.value = event.value, ""
+        if confirms(typed):
             self.dismiss(True)
-        event.input.value = ""
+        elif typed:
+            text = _("That is not the word {word}. Nothing was erased.").format(word=_(WORD))
+            wrong = self.query_one("#wrong", Static)
+            wrong.update(Content(text))
+            wrong.add_class("shown")
 
     def action_back(self) -> None:
         """No."""

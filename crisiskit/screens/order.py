@@ -1,4 +1,4 @@
-"""The card of an order on the screen, and the one line that is asked for a code or passphrase."""
+"""The card of an order on the screen, and the orders of a center as a list."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
-from textual.widgets import Input, Static
+from textual.screen import Screen
+from textual.widgets import Static
 
 from crisiskit.cards import card_lines, drill_lead, order_line
 from crisiskit.clock import wall_ms
@@ -122,38 +122,6 @@ class OrderScreen(Screen[str]):
         """Leave with what is to be done."""
         if self.may(word):
             self.dismiss(word)
-
-
-class Ask(ModalScreen[str | None]):
-    """One line from the person; Esc gives none. ``secret``: nobody sees what is typed."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "none", priority=True)]
-
-    def __init__(self, question: str, secret: bool = False) -> None:
-        super().__init__()
-        self._question = question
-        self._secret = secret
-
-    def compose(self) -> ComposeResult:
-        """The question and the line."""
-        with VerticalScroll(classes="dialog"):
-            yield Static(Content(self._question), classes="question")
-            yield Input(password=self._secret, compact=True, id="asked")
-            yield Static(Content(_("Enter to go on, Esc to go back.")), classes="hint")
-
-    def on_mount(self) -> None:
-        """Keys go to the line; nothing blinks on a battery."""
-        line = self.query_one(Input)
-        line.cursor_blink = False
-        line.focus()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Given."""
-        self.dismiss(event.value)
-
-    def action_none(self) -> None:
-        """Not given."""
-        self.dismiss(None)
 
 
 class OrderRows:

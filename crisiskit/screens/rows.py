@@ -207,7 +207,7 @@ class RowList(ScrollView, can_focus=True):
         try:
             item = self.item(place)
         except CrisiskitError as error:
-            item, words = None, explain(error)
+            item, words = None, explain(error) if y == 0 else ""
         if item is None:
             return Strip([Segment(fit(words, width), self.rich_style)], width)
         chosen = place == self.cursor

@@ -21,7 +21,7 @@ async def test_the_board_stands_by_urgency_then_age(center: Any, show: Any, seen
     async with show(center) as pilot:
         found = [line.split()[-1] for line in seen(pilot) if "-1 " in line or "-2 " in line]
         assert found[-4:] == ["flash-1", "flash-2", "priority-1", "routine-1"]
-        assert [line[:3] for line in seen(pilot)[2:6]] == [" !<", " !<", "  <", "  <"]
+        assert [line[:4] for line in seen(pilot)[2:6]] == ["  !<", "  !<", "   <", "   <"]
 
 
 async def test_a_reply_goes_to_the_author_and_names_what_it_answers(
@@ -81,5 +81,5 @@ async def test_among_many_kits_typing_leads_to_the_one(
             await pilot.press(*typed)
             await wait(pilot, f"> {found}")
             await pilot.press("escape")
-        await pilot.press("n", *"40", "enter")
+        await pilot.press("n", "tab", "shift+tab", "tab", *"40", "enter")
         await wait(pilot, "Message to kit-40")

@@ -215,7 +215,7 @@ async def test_something_urgent_rings_once_and_is_said_in_words(
         assert bells == []
         kit.receive("dam breaks", Precedence.FLASH)
         glass = await wait(pilot, "FLASH from center")
-        assert next(line for line in glass.splitlines() if "dam breaks" in line).startswith(" !<")
+        assert next(line for line in glass.splitlines() if "dam breaks" in line).startswith("  !<")
         kit.keep("something else")
         await wait(pilot, "something else")
         assert bells == [1]

@@ -43,7 +43,8 @@ async def test_nothing_is_cut_on_80_by_24(
         there.store.set_link_state(name, "tcp", "down", 5, "no_service", 3)
     async with show(there) as pilot:
         whole(pilot, seen(pilot))
-        assert [line[1:3].strip() for line in seen(pilot)[2:4]] == ["!<", "!<"]
+        assert [line[1:4].strip() for line in seen(pilot)[2:4]] == ["!<", "!<"]
+        assert seen(pilot)[1].split()[:2] == ["§", {"en": "URGENCY", "fr": "URGENCE"}[lang]]
         bottom = seen(pilot)[-4:-1]
         assert [line.split(":")[0].strip() for line in bottom] == ["satellite", "wifi", "radio"]
         await pilot.press("question_mark")
@@ -53,6 +54,7 @@ async def test_nothing_is_cut_on_80_by_24(
         assert sum(words in line for line in glass) == 1
         assert any("┗" in line for line in glass) and any("┏" in line for line in glass)
         inside = [line for line in glass if "┃" in line]
+        assert sum("§" in line and "!" in line for line in inside) == 1
         assert not any(line.strip("┃ ").endswith("…") for line in inside)
         pages = pilot.app.screen.query(".dialog").first()
         assert pages.max_scroll_y == 0

@@ -144,7 +144,9 @@ async def test_a_panic_needs_a_typed_word(
             await wait(pilot, LOCKED[lang])
         await pilot.press("ctrl+p")
         await wait(pilot, question)
-        await pilot.press("enter", *"yes", "enter", "ctrl+p", "escape")
+        await pilot.press("enter", *"yes", "tab", "enter")
+        await wait(pilot, {"en": "not the word ERASE", "fr": "pas le mot EFFACER"}[lang])
+        await pilot.press("ctrl+p", "escape")
         await pilot.pause(0.1)
         assert file.exists() and pilot.app.return_code is None
         await pilot.press("ctrl+p")

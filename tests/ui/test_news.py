@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from crisiskit.crypto.vault import Vault
+from crisiskit.errors import StoreError
 from crisiskit.field.plain import FieldLines
 from crisiskit.model import Precedence
 from crisiskit.screens import app as screens_app
@@ -124,3 +125,18 @@ async def test_an_exercise_says_so_on_every_page(
         await pilot.press("enter", "s", "enter")
         glass = await wait(pilot, "Stay")
         assert glass.split("\n")[0].strip().startswith(word) and order in glass.split("\n")[0]
+
+
+async def test_a_page_that_cannot_be_read_says_so_once(
+    kit: Any, show: Any, wait: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_place: object) -> None:
+        raise StoreError("passphrase_wrong")
+
+    for number in range(5):
+        kit.receive(f"row-{number}.")
+    async with show(kit) as pilot:
+        await wait(pilot, "row-4.")
+        monkeypatch.setattr(pilot.app.list, "item", unreadable)
+        pilot.app.list.refresh()
+        assert (await wait(pilot, "passphrase is wrong")).count("passphrase is wrong") == 1
