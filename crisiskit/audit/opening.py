@@ -89,12 +89,16 @@ def own_header(entry: Entry, paired: Paired) -> Header | None:
     if not 0 <= entry.precedence < len(Precedence):
         return None
     precedence = Precedence(entry.precedence)
-    header = Header(FrameKind.SEALED, paired.kit_number, direction, precedence, entry.seq)
+    ways = [
+        Header(kind, paired.kit_number, direction, precedence, entry.seq)
+        for kind in (FrameKind.SEALED, FrameKind.CLEAR)
+    ]
     if not entry.frame:
-        return header
+        fits = (h for h in ways if envelope_leaf(associated_data(h), entry.digests) == entry.leaf)
+        return next(fits, ways[0]) if entry.digests else ways[0]
     found = decode_header(entry.frame)
-    return header if not isinstance(found, Rejected) and found[0] == header else None
+    return found[0] if not isinstance(found, Rejected) and found[0] in ways else None
 
 
 def _whole(header: Header) -> bool:
-    return header.kind is FrameKind.SEALED
+    return header.kind in (FrameKind.SEALED, FrameKind.CLEAR)

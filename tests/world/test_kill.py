@@ -7,9 +7,12 @@ import random
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from crisiskit import enrolment
 from crisiskit.installation import reading, writing
@@ -84,16 +87,27 @@ def send_and_kill(home: Path, lines: str, after_ids: int, then_s: float) -> list
         env=os.environ | {"CRISISKIT_LANG": "en", "PYTHONUNBUFFERED": "1"},
     )
     assert process.stdin is not None and process.stdout is not None
-    process.stdin.write(lines)
-    process.stdin.flush()
+    feeder = threading.Thread(target=_feed, args=(process.stdin, lines))
+    feeder.start()
     printed = [process.stdout.readline() for _ in range(after_ids)]
     time.sleep(then_s)
     process.kill()
     printed += process.stdout.readlines()
     process.wait()
-    process.stdin.close()
+    feeder.join()
     process.stdout.close()
     return [line.strip() for line in printed if line.endswith("\n")]
+
+
+def _feed(pipe: IO[str], lines: str) -> None:
+    """Line by line, as a sensor writes: lines that come together are kept together."""
+    with suppress(BrokenPipeError):
+        for line in lines.splitlines(keepends=True):
+            pipe.write(line)
+            pipe.flush()
+            time.sleep(0.004)
+    with suppress(BrokenPipeError):
+        pipe.close()
 
 
 def test_nothing_is_lost_or_doubled_by_kill_9_at_any_moment(tmp_path: Path) -> None:
