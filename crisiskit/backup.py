@@ -1,8 +1,8 @@
 """A whole installation in one sealed file, and back.
 
 The file holds the store, the center file and the settings, sealed with the data key, and the
-keystore under its own lock. It never holds the key file, nor the floor of epochs: what was
-used once must stay used.
+keystore under its own lock. It never holds the key file, nor the floor of epochs, nor what
+a center issued: what was used once must stay used.
 """
 
 from __future__ import annotations
@@ -139,6 +139,7 @@ def restore(home: Path, file: Path, unlock: Unlock) -> Backup:
             messages = _checked(new / _STORE, vault)
             with closing(Store(new / _STORE, wall_ms, vault)) as store:
                 store.set_meta(restored=b"1")
+                store.take_over_issued(home)
             if not _fits(home, data_key):
                 Places.of(home).keys.mkdir(0o700, exist_ok=True)
                 write_whole(Places.of(home).keystore, keystore.encode(), SECRET)

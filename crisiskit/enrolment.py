@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from crisiskit.clock import wall_ms
@@ -137,7 +138,7 @@ def enrol(home: Path, request: bytes) -> tuple[bytes, int, str]:
     network, secret = read_network(center.places), asked.pairing_secret
     pairing = _pairing(CENTER, 0, asked.name, asked.kit_public, secret, network)
     with writing(home) as store:
-        number = store.admit_kit(pairing, asked.digest, lambda kits: _number_for(asked, kits))
+        number = store.admit_kit(pairing, asked.digest, partial(_number_for, asked))
         bring_up_to_date(store, number)
     return make_reply(identity, number, asked), number, comparison_code(request)
 
@@ -277,8 +278,8 @@ def _identity(keys: Keys, size: int) -> bytes:
 # -- enrolling -------------------------------------------------------------------------------
 
 
-def _number_for(asked: Request, kits: Sequence[Admitted]) -> int:
-    """The number this very request got before, else the next one."""
+def _number_for(asked: Request, kits: Sequence[Admitted], highest: int) -> int:
+    """The number this very request got before, else the next one that was never given."""
     for kit in kits:
         if kit.kit_fp == asked.kit_fp:
             if kit.request != asked.digest:
@@ -288,7 +289,7 @@ def _number_for(asked: Request, kits: Sequence[Admitted]) -> int:
             raise TrustError("enrol_name_taken", name=kit.name, number=kit.number)
     if _reserved(asked.name):
         raise TrustError("name_reserved", name=asked.name)
-    number = 1 + max((kit.number for kit in kits), default=0)
+    number = 1 + highest
     if number > KIT_NUMBER_MAX:
         raise TrustError("enrol_network_full", limit=KIT_NUMBER_MAX)
     return number

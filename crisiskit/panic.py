@@ -23,7 +23,7 @@ WORD = N_("ERASE")
 AGENT_S = 3.0
 _LOOK_S = 0.05
 _FOLDER_MODE = 0o700
-_OURS = ("store.*", "agent.*", "backup.*", "restore.*", "ballast")
+_OURS = ("store.*", "agent.*", "backup.*", "restore.*", "ballast", "issued.*")
 
 
 def confirms(typed: str) -> bool:

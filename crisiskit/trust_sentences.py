@@ -92,5 +92,14 @@ TRUST_NOTICES = {
         "This kit was revoked: the others were told that it is lost. If it is in your hands, tell "
         "the center in person; it must be enrolled again."
     ),
+    "issued_unknown": N_(
+        "This center was restored, and nothing here tells what it issued since the backup. Revoke "
+        "again every kit and key that was revoked, and compare the numbers of the last orders and "
+        "of the kits with your paper log."
+    ),
+    "quarantine_full": N_(
+        "{station} was revoked and has sent more than is set aside of one kit. What is there "
+        "stays; what it sends from now on is dropped."
+    ),
     "wipe_ordered": N_("Order {detail} told this kit to erase itself."),
 }

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from crisiskit.codec.objects import (
     NUMBER_MAX,
-    REVOKED_DUTY,
     SIGNATURE_BYTES,
     ObjectKind,
     SignedObject,
@@ -25,6 +24,7 @@ from crisiskit.errors import CrisiskitError, UsageError
 from crisiskit.model import Precedence, RecordKind
 from crisiskit.store.connect import Database
 from crisiskit.store.drafts import Draft, insert_record
+from crisiskit.store.issued import issued
 from crisiskit.store.orders import (
     SILENT_KINDS,
     TRUST_FACT,
@@ -161,19 +161,15 @@ def list_revoked(
     """
     with store.changing() as (db, now):
         known = load_trust(db)
-        kits = db.execute(
-            "SELECT p.kit_number FROM refused r JOIN pairing p ON p.id = r.pairing"
-        ).fetchall()
-        keys = db.execute("SELECT place FROM duty_key WHERE revoked_at IS NOT NULL").fetchall()
-        gone = {row[0] for row in kits} | {REVOKED_DUTY + row[0] for row in keys}
-        new = gone - known.revoked
+        given = issued(db)
+        entries = set(given.revoked)
+        new = entries - known.revoked
         if not new:
             return None
-        entries = gone | known.revoked
         whole = len(entries) <= entries_max
         unsigned = SignedObject(
             ObjectKind.TRUST_LIST,
-            1 + max(known.lists, default=0),
+            1 + given.trust_list,
             now // 1000,
             (),
             exercise=known.exercise,

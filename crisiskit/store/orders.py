@@ -263,6 +263,7 @@ def _quarantined(db: Database, c: Quarantined, now: int) -> None:
         f"SELECT coalesce(sum({BYTES_IN_SQL}), 0) FROM quarantine WHERE pairing IS ?", (c.pairing,)
     ).fetchone()[0]
     if c.pairing is not None and held + len(c.frame) > REFUSED_BYTES_MAX:
+        _tell_full(db, c.pairing, now)
         return
     frame = stored(db.vault, c.frame, Column.SET_ASIDE_FRAME, now)
     db.execute(
@@ -278,6 +279,17 @@ def _quarantined(db: Database, c: Quarantined, now: int) -> None:
             break
         db.execute("DELETE FROM quarantine WHERE id = ?", (number,))
         over -= size
+
+
+def _tell_full(db: Database, pairing: int, now: int) -> None:
+    """Once for each kit: from here on what it sends is not kept."""
+    detail = db.vault.seal(b"", Column.DETAIL, str(now).encode())
+    db.execute(
+        "INSERT INTO notice (at, pairing, code, detail) SELECT ?, ?, 'quarantine_full', ?"
+        " WHERE NOT EXISTS"
+        " (SELECT 1 FROM notice WHERE pairing = ? AND code = 'quarantine_full')",
+        (now, pairing, detail, pairing),
+    )
 
 
 def clock_jumped(db: sqlite3.Connection, c: ClockJumped) -> None:

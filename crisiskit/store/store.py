@@ -26,7 +26,7 @@ from crisiskit.model import (
 )
 from crisiskit.snapshot import Snapshot
 from crisiskit.step import Change, Queued
-from crisiskit.store import commit, load, orders
+from crisiskit.store import commit, issued, load, orders
 from crisiskit.store.connect import Database, explained, open_writer
 from crisiskit.store.drafts import Draft as Draft
 from crisiskit.store.drafts import insert_record, recipients
@@ -75,6 +75,7 @@ class Store:
     def __init__(self, path: Path, wall: Callable[[], int], vault: Vault) -> None:
         self.path = path
         self._wall = wall
+        self._issued = path.with_name(issued.ISSUED)
         self._writer = Writer(path, lambda: open_writer(path, vault), wall)
 
     @property
@@ -113,12 +114,16 @@ class Store:
             return _insert_pairing(db, new, facts, self._wall())
 
     def admit_kit(
-        self, new: NewPairing, request: bytes, number_for: Callable[[Sequence[Admitted]], int]
+        self,
+        new: NewPairing,
+        request: bytes,
+        number_for: Callable[[Sequence[Admitted], int], int],
     ) -> int:
         """Write the pairing of a kit under the number it is given, and return that number.
 
-        ``number_for`` sees all kits admitted so far, in the transaction that writes: nobody
-        else admits one meanwhile. The number of a known kit changes nothing.
+        ``number_for`` sees all kits admitted so far and the highest number ever given, in the
+        transaction that writes: nobody else admits one meanwhile. The number of a
+        known kit changes nothing.
         """
         with self._writer.transaction(lambda db: _is_known(db, new.kit_fp)) as db:
             rows = db.execute(
@@ -127,10 +132,11 @@ class Store:
                 (_REQUEST_FACT,),
             )
             known = [Admitted(*row) for row in rows]
-            number = number_for(known)
+            number = number_for(known, issued.issued(db).kit)
             if all(kit.number != number for kit in known):
                 admitted = replace(new, kit_number=number)
                 _insert_pairing(db, admitted, {f"{_REQUEST_FACT}{number}": request}, self._wall())
+                issued.note(db, self._issued)
             return number
 
     # -- records ---------------------------------------------------------------------------
@@ -215,6 +221,7 @@ class Store:
         """One transaction for another module of this package, and the time it happens at."""
         with self._writer.transaction() as db:
             yield db, self._wall()
+            issued.note(db, self._issued)
 
     # -- the agent's side ------------------------------------------------------------------
 
@@ -244,7 +251,12 @@ class Store:
         from crisiskit.store import restored
 
         with self._writer.transaction() as db:
-            restored.go_on(db, floor, entropy)
+            restored.go_on(db, floor, entropy, self._issued, self._wall())
+
+    def take_over_issued(self, home: Path) -> None:
+        """This store comes from a backup: what the center of ``home`` issued since stays so."""
+        with self._writer.transaction() as db:
+            issued.take_over(db, home / issued.ISSUED, self._wall())
 
     def tag(self, pairing: int, epoch: int, salt: bytes, seq: int) -> bytes | None:
         """The tag of an envelope that came in, None if it is not stored."""

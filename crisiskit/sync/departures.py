@@ -153,7 +153,7 @@ class Departures:
         """Sign what is not signed yet, where that costs nothing or has waited long enough."""
         sender = station.sender
         lane = choose(lanes, Precedence.ROUTINE, now.mono_s, {})
-        if lane is None or not sender.may_seal(Precedence.ROUTINE):
+        if lane is None or sender.used_up or not sender.may_seal(Precedence.ROUTINE):
             return None
         if not sender.checkpoint_due(not lane.traits.metered, now.mono_s):
             return None

@@ -145,7 +145,7 @@ class Sender:
     @property
     def used_up(self) -> bool:
         """Whether no epoch is left to seal under: only a new enrolment helps (section 4.7)."""
-        return self._life is None and self._chain.epoch >= EPOCH_MAX
+        return self._chain.epoch >= EPOCH_MAX and not self._goes_on
 
     # -- sealing ---------------------------------------------------------------------------
 
@@ -290,9 +290,15 @@ class Sender:
         frame = seal(life.keys, header, encode_receipt(receipt))
         return changes, frame, Carries(self.pairing, life.keys.epoch, None)
 
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the life there is has numbers left."""
+        life = self._life
+        return life is not None and max(life.next_seq, life.next_receipt) < SEQ_MAX
+
     def _living(self) -> tuple[_Life, list[Change]]:
         life = self._life
-        if life is not None and max(life.next_seq, life.next_receipt) < SEQ_MAX:
+        if life is not None and self._goes_on:
             return life, []
         salt = self._entropy(SALT_BYTES)
         chain = self._chain

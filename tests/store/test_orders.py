@@ -151,6 +151,8 @@ def test_of_a_revoked_kit_the_first_frames_stay_each_once(
         store.apply([Quarantined(1, 1, "sat", bytes([number]) * 100)])
     kept = order_views.frames(views.rows, "kit-1")
     assert [frame[0] for _at, _link, _number, frame in kept] == list(range(10))
+    told = [notice.code for notice in views.notices()]
+    assert told == ["quarantine_full"], "never dropped in silence, and said once"
     with pytest.raises(UsageError, match="kit_not_revoked"):
         order_views.frames(views.rows, "kit-2")
 

@@ -417,6 +417,20 @@ def test_a_pairing_without_epochs_left_says_so_and_does_not_crash() -> None:
     assert [raised.notice.code for raised in only(step, Raised)] == ["epochs_used_up"]  # type: ignore[union-attr]
 
 
+def test_the_last_life_of_the_last_epoch_ends_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("crisiskit.sync.sender.SEQ_MAX", 1)
+    state = replace(pairing(Direction.UP), send_epoch=65_534)
+    kit = Engine(Snapshot((state,), (message(1, "water"),)), lambda n: bytes(n))
+    step = kit.handle(LinkUp("link", FREE), now(0))
+    assert len(only(step, Sealed)) == 1
+    kit.handle(FrameSent(step.transmits[0]), now(0))
+    for wait in (1, 5_000):
+        step = kit.handle(OutboxChanged((message(wait + 1, "more"),)), now(wait))
+        assert not only(step, Sealed)
+
+
 def test_a_receipt_owed_at_a_restart_is_sent_after_it() -> None:
     heard = HeardEpoch(3, b"salt", 1, bytes(32), MINUTE, (), owed=True)
     state = replace(pairing(Direction.DOWN), heard=(heard,), paths=(("link", "kit"),))
