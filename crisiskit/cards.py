@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from crisiskit.harmless import clean_text
+from crisiskit.harmless import clean_text, in_line
 from crisiskit.i18n import N_, language, speak
 from crisiskit.model import Order, Verdict
 from crisiskit.render import age_text
@@ -136,6 +136,19 @@ def order_line(order: Order, text: str, now_ms: int, lang: str | None = None) ->
     return " ".join([*front, " ".join(clean_text(text).split())]).rstrip()
 
 
+def kits_text(kits: Sequence[int], names: Mapping[int, str], lang: str | None = None) -> str:
+    """To whom, by name where one is known: ``to Delta-2, 5``; to numbers alone ``to kit 5``."""
+    _ = speak(lang)
+    shown = [in_line(names.get(kit, str(kit))) for kit in kits]
+    whom = ", ".join(shown[:_KITS_NAMED])
+    if len(shown) > _KITS_NAMED:
+        whom += " +" + str(len(shown) - _KITS_NAMED)
+    if any(kit in names for kit in kits):
+        return _("to {whom}").format(whom=whom)
+    words = _("to kit {numbers}") if len(shown) == 1 else _("to kits {numbers}")
+    return words.format(numbers=whom)
+
+
 def _facts(
     order: Order,
     names: Mapping[int, str],
@@ -145,15 +158,17 @@ def _facts(
 ) -> list[str]:
     whom = _("ALL KITS")
     if order.kits:
-        shown = [names.get(kit, _("kit {number}").format(number=kit)) for kit in order.kits]
-        whom = ", ".join(shown[:_KITS_NAMED])
-        if len(shown) > _KITS_NAMED:
-            whom += " +" + str(len(shown) - _KITS_NAMED)
+        whom = kits_text(order.kits, names, lang)
     signers = [_("authority") if name == AUTHORITY else clean_text(name) for name in order.signers]
     age = age_text(max(0, now_ms - order.issued_at) / 1000, lang)
+    signed = _("signed by {names}").format(names=_(" and ").join(signers))
+    if order.draft:
+        signed = _("signed by {names}, waits for {others}").format(
+            names=signers[0], others=_(" and ").join(signers[1:])
+        )
     return [
-        _("to {whom}").format(whom=whom),
-        _("signed by {names}").format(names=_(" and ").join(signers)),
+        whom if order.kits else _("to {whom}").format(whom=whom),
+        signed,
         _("given {when}, {age} ago").format(when=_when(order.issued_at), age=age),
     ]
 
@@ -164,7 +179,10 @@ def _words(order: Order, _: Callable[[str], str]) -> list[str]:
         taken = _("Order {number} is taken back: do not carry it out.")
         return [taken.format(number=order.cancels), *lines]
     if order.kind == "wipe":
-        return [_("This kit erases its keys and messages."), *lines]
+        told = [_("This kit erases its keys and messages.")]
+        if order.box == "out":
+            told.append(_("It is not known whether it was carried out: an erased kit is silent."))
+        return [*told, *lines]
     return lines
 
 

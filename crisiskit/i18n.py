@@ -339,8 +339,8 @@ ERRORS = {
         "There is no proof of {id}: the log around it is not whole. Run “crisiskit log verify”."
     ),
     "log_wrong": N_(
-        "The log is not right: {n} findings, above. Keep a copy of this folder as it is, and "
-        "compare it with the other end and with older backups."
+        "The log is not right; number of findings above: {n}. Keep a copy of this folder as "
+        "it is, and compare it with the other end and with older backups."
     ),
     "proof_signature": N_(
         "{path} proves nothing: the signature does not fit, so the message or something before "

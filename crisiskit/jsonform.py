@@ -42,6 +42,17 @@ def message_json(message: Message) -> dict[str, object]:
         "signed": message.signed,
         "exercise": message.exercise or (message.order is not None and message.order.exercise),
         "clear": message.clear,
+        **_order_facts(message.order),
+    }
+
+
+def _order_facts(order: Order | None) -> dict[str, object]:
+    """What a message is as an order, flat for spreadsheets; null for what is none."""
+    return {
+        "order": order.number if order and order.kind else None,
+        "order_kind": order.kind if order and order.kind else None,
+        "order_cancels": (order.cancels or None) if order else None,
+        "order_cancelled_by": (order.cancelled_by or None) if order else None,
     }
 
 

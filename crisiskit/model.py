@@ -238,6 +238,7 @@ class Kit:
     last_link: str = ""
     unread: int = 0
     waiting: int = 0
+    revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from crisiskit.clock import wall_ms
 from crisiskit.codec.objects import (
     AUTHORITY,
     LIFE_MAX,
@@ -17,7 +18,7 @@ from crisiskit.codec.objects import (
 )
 from crisiskit.crypto.trust import ALWAYS_TWO, sign
 from crisiskit.duty import Signer, in_force, open_signer
-from crisiskit.errors import UsageError
+from crisiskit.errors import CrisiskitError, TrustError, UsageError
 from crisiskit.harmless import clean_text
 from crisiskit.model import CENTER, EVERY_KIT, Order, Precedence, RecordKind, Verdict
 from crisiskit.store import issue
@@ -59,10 +60,13 @@ def life_units(life_s: int) -> int:
     return units
 
 
-def addressed(numbers: dict[str, int], whom: Sequence[str]) -> tuple[int, ...]:
+def addressed(
+    numbers: dict[str, int], whom: Sequence[str], revoked: Collection[str] = ()
+) -> tuple[int, ...]:
     """Kit numbers for names and numbers people typed; none for ``all``.
 
-    ``numbers`` has them by name. Raises UsageError ``kit_unknown``.
+    ``numbers`` has them by name; ``revoked`` are names and numbers of revoked kits. Raises
+    UsageError ``kit_unknown`` or ``kit_revoked``.
     """
     if EVERY_KIT in whom:
         return ()
@@ -70,7 +74,7 @@ def addressed(numbers: dict[str, int], whom: Sequence[str]) -> tuple[int, ...]:
     for word in whom:
         known = {str(number): number for number in numbers.values()} | numbers
         if word not in known:
-            raise UsageError("kit_unknown", name=word)
+            raise UsageError("kit_revoked" if word in revoked else "kit_unknown", name=word)
         found.add(known[word])
     return tuple(sorted(found))
 
@@ -125,7 +129,10 @@ def cancel(store: Store, order: Order, signer: Signer | None) -> SignedObject | 
     """Take an order back; None if no kit could have it yet, else the object that cancels it.
 
     Without ``signer`` only what no kit can have is taken back: UsageError ``order_left``.
+    CrisiskitError ``order_taken_back`` where that was done before.
     """
+    if order.withdrawn or order.cancelled_by:
+        raise CrisiskitError("order_taken_back", number=order.number)
     if issue.withdraw(store, order.number):
         return None
     if signer is None:
@@ -149,10 +156,18 @@ def cancel(store: Store, order: Order, signer: Signer | None) -> SignedObject | 
 def answer(store: Store, order: Order, code: str, text: str = "") -> str:
     """Tell the center that a person here read the order; the id of the answer.
 
-    Raises UsageError ``order_code_wrong``, or ``order_not_valid`` for what is no order here.
+    Raises UsageError ``order_code_wrong``, or ``order_not_valid`` for what is no order here;
+    TrustError ``order_cancelled`` or ``order_over``, CrisiskitError ``order_answered``.
     """
     if not order.verdict.authentic or order.verdict is Verdict.NOT_ADDRESSED:
         raise UsageError("order_not_valid", number=order.number)
+    worth = order.verdict_at(wall_ms())
+    if worth is Verdict.CANCELLED:
+        raise TrustError("order_cancelled", number=order.number)
+    if order.answered_at is not None:
+        raise CrisiskitError("order_answered", number=order.number)
+    if worth is Verdict.EXPIRED:
+        raise TrustError("order_over", number=order.number)
     if code.strip() != order.code:
         raise UsageError("order_code_wrong", number=order.number)
     data = encode_answer(order.number, order.code)

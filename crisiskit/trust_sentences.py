@@ -28,6 +28,12 @@ TRUST_ERRORS = {
     "order_not_valid": N_(
         "What claims to be order {number} is none for this kit. Ask the center before you act."
     ),
+    "order_taken_back": N_("Order {number} was taken back before: nothing more was sent."),
+    "order_answered": N_("Order {number} was answered before: nothing more was sent."),
+    "order_cancelled": N_("Order {number} was taken back: do not carry it out, do not answer it."),
+    "order_over": N_(
+        "The time of order {number} is over, so it takes no answer. Write a message to the center."
+    ),
     "orders_used_up": N_(
         "All numbers of orders are used up. Make a new network and enrol the kits again."
     ),

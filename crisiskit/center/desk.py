@@ -9,8 +9,9 @@ from textual.binding import Binding, BindingType
 
 from crisiskit.center.ordering import Ordering
 from crisiskit.clock import wall_ms
+from crisiskit.errors import UsageError
 from crisiskit.harmless import in_line
-from crisiskit.i18n import _, notice_text
+from crisiskit.i18n import _, explain, notice_text
 from crisiskit.model import EVERY_KIT, Kit, Message, Notice, Order, Precedence, RecordKind
 from crisiskit.screens.dialogs import Choose, Words
 from crisiskit.screens.lines import BoardRows, KitRows, MessageRows, NoticeRows
@@ -69,7 +70,9 @@ class DeskApp(Ordering):
 
     def open_item(self, item: object) -> None:
         """A message opens, an alert too; a kit is written to."""
-        if isinstance(item, Kit):
+        if isinstance(item, Kit) and item.revoked:
+            self.tell(explain(UsageError("kit_revoked", name=item.name)))
+        elif isinstance(item, Kit):
             self.write_text(Draft(RecordKind.TEXT, Precedence.ROUTINE, to=item.name))
         elif isinstance(item, Order):
             self.open_order(item)
@@ -106,7 +109,8 @@ class DeskApp(Ordering):
     def _choose_kit(
         self, question: str, first: Sequence[tuple[str, str]], then: Callable[[str], None]
     ) -> None:
-        kits = [(kit.name, f"{kit.number}  {in_line(kit.name)}") for kit in self.views.kits()]
+        found = [kit for kit in self.views.kits() if not kit.revoked]
+        kits = [(kit.name, f"{kit.number}  {in_line(kit.name)}") for kit in found]
         if not kits:
             self.tell(_("No kit is enrolled yet: crisiskit center enrol."))
             return

@@ -148,7 +148,7 @@ class OrderLines(Lines):
         self.say(words.format(number=order.number))
 
     def _show(self, order: Order) -> None:
-        for line in card_lines(order, wall_ms()):
+        for line in card_lines(order, wall_ms(), order_views.kit_names(self.views.rows)):
             self.say(line)
 
     def _numbered(self, number: str) -> Order:

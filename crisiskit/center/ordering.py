@@ -49,7 +49,7 @@ class Ordering(StationApp):
         numbers = order_views.kit_numbers(self.views.rows)
         wanted = orders.Wanted(
             ObjectKind.ORDER,
-            orders.addressed(numbers, [draft.to]),
+            orders.addressed(numbers, [draft.to], order_views.revoked_kits(self.views.rows)),
             orders.compose_order(draft.text),
             exercise=self.order_exercise or self.views.exercise,
             answer=True,

@@ -12,6 +12,7 @@ from crisiskit.i18n import _, notice_text
 from crisiskit.model import EVERY_KIT, Message, Precedence, RecordKind
 from crisiskit.screens.lines import age
 from crisiskit.screens.plain import SHOWN, Job
+from crisiskit.store.order_views import revoked_kits
 from crisiskit.store.store import Draft
 
 
@@ -42,16 +43,17 @@ class DeskLines(OrderLines):
 
     def whom(self) -> str:
         """See OrderLines."""
-        names = [kit.name for kit in self.views.kits()]
+        names = [kit.name for kit in self.views.kits() if not kit.revoked]
         to = self.ask_or_drop(
             _("To which kit? {names}: ").format(names=", ".join(map(in_line, names)))
         )
         if to != EVERY_KIT and to not in names and to not in self._numbers():
-            raise UsageError("kit_unknown", name=to)
+            gone = to in revoked_kits(self.views.rows)
+            raise UsageError("kit_revoked" if gone else "kit_unknown", name=to)
         return to
 
     def _numbers(self) -> set[str]:
-        return {str(kit.number) for kit in self.views.kits()}
+        return {str(kit.number) for kit in self.views.kits() if not kit.revoked}
 
     def sent(self, _rest: str) -> None:
         """What was sent."""
@@ -63,6 +65,8 @@ class DeskLines(OrderLines):
         for kit in self.views.kits():
             heard = kit.last_contact_at
             ago = _("never heard") if heard is None else age(heard, wall_ms())
+            if kit.revoked:
+                ago = _("REVOKED")
             words = _("{number} {name}: {ago}, {unread} new, {waiting} waiting")
             self.say(
                 words.format(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -71,8 +71,10 @@ def list_messages(
 @home_option
 def show(home: Path, id: str, as_json: bool) -> None:
     """Show one message."""
+    from crisiskit.store.order_views import kit_names
+
     with reading(home) as views:
-        _print_whole(find(views, id), as_json)
+        _print_whole(find(views, id), as_json, kit_names(views.rows))
 
 
 @click.command(
@@ -84,11 +86,13 @@ def show(home: Path, id: str, as_json: bool) -> None:
 @home_option
 def read(home: Path, id: str, as_json: bool) -> None:
     """Show one message and send the reading receipt."""
+    from crisiskit.store.order_views import kit_names
+
     with reading(home) as views, writing(home) as store:
         found = find(views, id)
         for message in found:
             store.mark_read(message.ref)
-        _print_whole(find(views, found[0].id), as_json)
+        _print_whole(find(views, found[0].id), as_json, kit_names(views.rows))
 
 
 @click.command(
@@ -133,11 +137,11 @@ def find(views: Views, typed: str) -> list[Message]:
     return views.find(prefix)
 
 
-def _print_whole(found: Sequence[Message], as_json: bool) -> None:
+def _print_whole(found: Sequence[Message], as_json: bool, names: Mapping[int, str]) -> None:
     from crisiskit.cli import paper
 
     if not as_json:
-        paper.print_whole(found)
+        paper.print_whole(found, names)
         return
     for message in found:
         _emit_message(message)

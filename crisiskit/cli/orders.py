@@ -69,11 +69,11 @@ def give(home: Path, as_json: bool, **given: Any) -> None:
     from crisiskit import orders
     from crisiskit.duty import number_of, open_signer
     from crisiskit.store import issue
-    from crisiskit.store.order_views import kit_numbers
+    from crisiskit.store.order_views import kit_numbers, revoked_kits
 
     _at_center(home)
     with reading(home) as views:
-        wanted = _wanted(given, kit_numbers(views.rows))
+        wanted = _wanted(given, kit_numbers(views.rows), revoked_kits(views.rows))
     with writing(home) as store:
         trust = issue.trust(store)
         first = number_of(trust, given["by"])
@@ -90,7 +90,7 @@ def give(home: Path, as_json: bool, **given: Any) -> None:
         say(words.format(number=signed.number))
 
 
-def _wanted(given: dict[str, Any], numbers: dict[str, int]) -> Any:
+def _wanted(given: dict[str, Any], numbers: dict[str, int], revoked: frozenset[str]) -> Any:
     from crisiskit.codec.objects import ObjectKind
     from crisiskit.compose import parse_duration, parse_precedence
     from crisiskit.orders import Wanted, addressed, compose_order
@@ -98,7 +98,7 @@ def _wanted(given: dict[str, Any], numbers: dict[str, int]) -> Any:
     if not given["to"]:
         raise click.UsageError(_("Say to whom: --to all, or --to with a kit's name or number."))
     kind = ObjectKind[given["kind"].upper()]
-    kits = addressed(numbers, given["to"])
+    kits = addressed(numbers, given["to"], revoked)
     if kind is ObjectKind.WIPE and len(kits) != 1:
         raise click.UsageError(_("A wipe names one kit: --to with its name or number."))
     if kind is ObjectKind.TIME and given["words"]:
@@ -140,7 +140,7 @@ def sign_order(
     with writing(home) as store:
         waiting, trust = issue.draft(store, number), issue.trust(store)
         if not as_json:
-            print_card(_order(home, number), err=True)
+            print_card(_order(home, number), _names(home), err=True)
         place = waiting.signers[len(waiting.signatures)]
         signer = open_signer(home, trust, place, asker(passphrase_file), key)
         orders.cosign(store, number, signer)
@@ -200,16 +200,16 @@ def list_orders(home: Path, as_json: bool) -> None:
     """List orders."""
     from crisiskit.cli.order_paper import print_row
     from crisiskit.jsonform import order_json
-    from crisiskit.store.order_views import orders
+    from crisiskit.store.order_views import kit_names, orders
 
     now = wall_ms()
     with reading(home) as views:
-        found = orders(views.rows)
+        found, names = orders(views.rows), kit_names(views.rows)
     for order in found:
         if as_json:
             emit(order_json(order, now))
         else:
-            print_row(order, now)
+            print_row(order, now, names)
     if not found and not as_json:
         say(_("No orders."))
 
@@ -232,7 +232,7 @@ def show(home: Path, number: int, as_json: bool) -> None:
     with reading(home) as views:
         came = answers(views.rows, number)
     if not as_json:
-        print_card(order)
+        print_card(order, _names(home))
         print_answers(came)
         return
     rows = [
@@ -276,6 +276,13 @@ def _order(home: Path, number: int) -> Order:
 
     with reading(home) as views:
         return order(views.rows, number)
+
+
+def _names(home: Path) -> dict[int, str]:
+    from crisiskit.store.order_views import kit_names
+
+    with reading(home) as views:
+        return kit_names(views.rows)
 
 
 def _tell(home: Path, number: int, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -64,7 +64,7 @@ def print_row(message: Message) -> None:
     click.echo(" ".join(row).rstrip())
 
 
-def print_whole(found: Sequence[Message]) -> None:
+def print_whole(found: Sequence[Message], names: Mapping[int, str] | None = None) -> None:
     """Everything about one message, and how far it is on its way to each station."""
     first = found[0]
     pairs = [
@@ -85,7 +85,7 @@ def print_whole(found: Sequence[Message]) -> None:
     pairs += [(_("State"), _progress(message, len(found) > 1)) for message in found]
     pairs += [(_("Signature"), _trust(message, len(found) > 1)) for message in found]
     if first.order is not None:
-        print_card(first.order)
+        print_card(first.order, names)
         click.echo()
     elif first.exercise:
         click.echo(_("EXERCISE  EXERCISE  EXERCISE"))
@@ -100,9 +100,9 @@ def print_whole(found: Sequence[Message]) -> None:
         click.echo(line)
 
 
-def print_card(order: Order, err: bool = False) -> None:
+def print_card(order: Order, names: Mapping[int, str] | None = None, err: bool = False) -> None:
     """The card of an order."""
-    for line in card_lines(order, wall_ms(), width=width_here() - 1):
+    for line in card_lines(order, wall_ms(), names, width=width_here() - 1):
         click.echo(line, err=err)
 
 

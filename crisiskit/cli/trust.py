@@ -10,11 +10,18 @@ from crisiskit.cli.common import emit, examples, home_option, json_option, say
 from crisiskit.cli.orders import passphrase_option
 from crisiskit.cli.passphrase import asker, new_passphrase
 from crisiskit.errors import CrisiskitError
-from crisiskit.i18n import _
+from crisiskit.i18n import _, ngettext
 from crisiskit.installation import open_installation, reading, writing
 from crisiskit.model import CENTER
 
 file_path = click.Path(path_type=Path)
+
+root_passphrase_option = click.option(
+    "--passphrase-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help=_("Read the passphrase of the root key from a file instead of asking."),
+)
 
 
 @click.command(
@@ -147,7 +154,7 @@ def duty_revoke(home: Path, name: str, reason: str, as_json: bool) -> None:
     epilog=examples("crisiskit center root new -o /media/stick-a/root-a.key"),
 )
 @click.option("-o", "--output", required=True, type=file_path, metavar="FILE")
-@passphrase_option
+@root_passphrase_option
 @json_option
 def root_new(output: Path, passphrase_file: Path | None, as_json: bool) -> None:
     """Make a root key."""
@@ -169,7 +176,7 @@ def root_new(output: Path, passphrase_file: Path | None, as_json: bool) -> None:
 @click.argument("bundle", type=file_path)
 @click.option("--key", required=True, type=file_path, metavar="FILE", help=_("The root key file."))
 @click.option("-o", "--output", required=True, type=file_path, metavar="FILE")
-@passphrase_option
+@root_passphrase_option
 @json_option
 def root_sign(
     bundle: Path, key: Path, output: Path, passphrase_file: Path | None, as_json: bool
@@ -288,7 +295,11 @@ def quarantine_list(home: Path, as_json: bool) -> None:
                 }
             )
             continue
-        words = _("{name}: {frames} frames, {size}  {reason}")
+        words = ngettext(
+            "{name}: {frames} frame, {size}  {reason}",
+            "{name}: {frames} frames, {size}  {reason}",
+            one.frames,
+        )
         line = words.format(
             name=one.name or _("unknown stations"),
             frames=one.frames,
@@ -314,13 +325,16 @@ def quarantine_show(home: Path, kit: str, as_json: bool) -> None:
     from crisiskit.store.order_views import frames
 
     with reading(home) as views:
-        for at, link, number, frame in frames(views.rows, kit):
-            if as_json:
-                emit(_frame(at, link, number, frame))
-            else:
-                size = _("kit {number}, {link}, {size} bytes")
-                words = size.format(number=number, link=link, size=len(frame))
-                click.echo(f"{local_time(at)}  {words}")
+        found = frames(views.rows, kit)
+    for at, link, number, frame in found:
+        if as_json:
+            emit(_frame(at, link, number, frame))
+        else:
+            size = _("kit {number}, {link}, {size} bytes")
+            words = size.format(number=number, link=link, size=len(frame))
+            click.echo(f"{local_time(at)}  {words}")
+    if not found and not as_json:
+        say(_("There are no frames: nothing is set aside."))
 
 
 @click.command(
@@ -345,7 +359,10 @@ def quarantine_export(home: Path, kit: str, output: Path, as_json: bool) -> None
     if as_json:
         emit({"file": str(output), "frames": len(found)})
     else:
-        say(_("{frames} frames are in {path}.").format(frames=len(found), path=output))
+        words = ngettext(
+            "{frames} frame is in {path}.", "{frames} frames are in {path}.", len(found)
+        )
+        say(words.format(frames=len(found), path=output))
 
 
 def _frame(at: int, link: str, number: int, frame: bytes) -> dict[str, object]:

@@ -13,6 +13,7 @@ import click
 from crisiskit.cli.common import emit, examples, home_option, json_option
 from crisiskit.errors import TrustError
 from crisiskit.i18n import _
+from crisiskit.model import RecordKind
 
 if TYPE_CHECKING:
     from crisiskit.codec.proof import Proof
@@ -134,6 +135,11 @@ def _print(proof: Proof, checked: Checked) -> None:
         )
     )
     click.echo()
+    if record.kind is RecordKind.ORDER:
+        from crisiskit.cli.order_proof import proof_lines
+
+        for line in proof_lines(record):
+            click.echo(line)
     click.echo(precedence_word(record.precedence))
     for line in body_lines(record.kind, record.data, record.text, minute=record.minute):
         click.echo(line)
@@ -141,10 +147,12 @@ def _print(proof: Proof, checked: Checked) -> None:
 
 def _facts(proof: Proof, checked: Checked) -> dict[str, object]:
     """What is proven. ``epoch`` is stated by the file, and proven if ``epoch_proven``."""
+    from crisiskit.cli.order_proof import order_facts
     from crisiskit.codec.record import record_id
     from crisiskit.jsonform import body_json, iso
 
     record = proof.record
+    order = record.kind is RecordKind.ORDER
     written_at = record.minute * _MINUTE_MS
     return {
         "proven": True,
@@ -153,6 +161,7 @@ def _facts(proof: Proof, checked: Checked) -> dict[str, object]:
         "author": checked.author,
         "fingerprint": checked.author_fp.hex(),
         **body_json(record.kind, record.data, record.text, written_at),
+        "order": order_facts(record) if order else None,
         "precedence": record.precedence.name.lower(),
         "written_at": iso(written_at),
         "network_id": proof.network_id.hex(),

@@ -36,6 +36,10 @@ COLUMNS = (
     "signed",
     "exercise",
     "clear",
+    "order",
+    "order_kind",
+    "order_cancels",
+    "order_cancelled_by",
 )
 BOM = "\ufeff"
 # The signs of spreadsheets in the West and, in full width, in the East.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
+from crisiskit.cards import order_line
 from crisiskit.export.heading import Heading, harmless, zone_text
 from crisiskit.i18n import speak
 from crisiskit.model import Message
@@ -35,7 +36,7 @@ def as_html(messages: Iterable[Message], heading: Heading) -> Iterator[str]:
     yield _top(heading)
     rows = 0
     for rows, message in enumerate(messages, 1):  # noqa: B007 - counted for the last line
-        yield _row(message, heading.lang)
+        yield _row(message, heading)
     yield "</tbody>\n</table>\n"
     number = _("Number of messages: {n}").format(n=rows)
     yield f"<p>{escape(number)}</p>\n</main>\n</body>\n</html>\n"
@@ -79,10 +80,13 @@ def _period(heading: Heading) -> str:
     return _("Until {end}").format(end=end) if end else ""
 
 
-def _row(message: Message, lang: str) -> str:
+def _row(message: Message, heading: Heading) -> str:
+    lang = heading.lang
     at = message.written_at if message.received_at is None else message.received_at
     minute = message.written_at // 60_000
     body = body_lines(message.kind, message.data, message.text, lang, minute)
+    if message.order is not None:
+        body = [order_line(message.order, "", heading.made_at, lang), *body]
     cells = (
         local_time(at, _MINUTE),
         message.author,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from crisiskit.cards import order_line
 from crisiskit.export.heading import Heading, one_line_of, zone_text
 from crisiskit.i18n import speak
 from crisiskit.model import Message, Precedence
@@ -31,7 +32,7 @@ def as_ics309(messages: Iterable[Message], heading: Heading) -> Iterator[str]:
     room = PAGE_LINES - len(top) - len(_bottom(heading, 1, last=True))
     number, lines = 1, list[str]()
     for message in messages:
-        entry = _entry(message, heading.lang)
+        entry = _entry(message, heading)
         if len(lines) + len(entry) > room:
             yield _page(top, lines, room, _bottom(heading, number, last=False)) + _NEXT_PAGE
             number, lines = number + 1, []
@@ -74,12 +75,15 @@ def _top(heading: Heading) -> list[str]:
     ]
 
 
-def _entry(message: Message, lang: str) -> list[str]:
+def _entry(message: Message, heading: Heading) -> list[str]:
+    lang = heading.lang
     at = message.written_at if message.received_at is None else message.received_at
     width = SUBJECT_LINES_MAX * _SUBJECT
     subject = one_line_of(one_line(message.kind, message.data, message.text, lang, width))
     if message.precedence > Precedence.ROUTINE:
         subject = f"{message.precedence.name} {subject}"
+    if message.order is not None:
+        subject = f"{order_line(message.order, '', heading.made_at, lang)} {subject}"
     first, *more = wrap(subject, _SUBJECT, SUBJECT_LINES_MAX)
     row = (
         fit(local_time(at, "%m-%d %H:%M"), _TIME),

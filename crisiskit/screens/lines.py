@@ -163,6 +163,8 @@ class KitRows:
         """One kit as one line."""
         heard = item.last_contact_at
         ago = _("never") if heard is None else age(heard, self._clock())
+        if item.revoked:
+            ago = _("REVOKED")
         cells = [
             (str(item.number), 6),
             (in_line(item.name), 19),
@@ -171,7 +173,7 @@ class KitRows:
             (item.last_link, 14),
         ]
         cells += [(str(item.unread or "-"), 8), (str(item.waiting or "-"), 10)]
-        mark = "quiet" if heard is None else "strong" if item.unread else ""
+        mark = "quiet" if heard is None or item.revoked else "strong" if item.unread else ""
         return [(fit(text, size), mark) for text, size in cells]
 
 

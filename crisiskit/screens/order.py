@@ -89,9 +89,9 @@ class OrderScreen(Screen[str]):
         )
 
     def _names(self) -> Mapping[int, str]:
-        found = order_views.kit_numbers(self._views.rows)
+        found = order_views.kit_names(self._views.rows)
         own = {int(self._views.fact("kit_number") or b"0"): self._views.own_name}
-        return {number: name for name, number in found.items()} or own
+        return found or own
 
     def _answers(self) -> list[str]:
         lead = drill_lead(self.order)
@@ -108,7 +108,7 @@ class OrderScreen(Screen[str]):
         match word:
             case "code":
                 mine = order.box == "in" and order.kind == "order" and order.answered_at is None
-                return mine and verdict in (Verdict.VALID, Verdict.EXPIRED)
+                return mine and verdict is Verdict.VALID
             case "answer":
                 return order.box == "in"
             case "sign":

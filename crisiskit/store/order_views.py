@@ -98,6 +98,20 @@ def kit_numbers(read: Read) -> dict[str, int]:
     return dict(read(sql, ()))
 
 
+def kit_names(read: Read) -> dict[int, str]:
+    """What the kits of a center are called, by number; the revoked as well."""
+    return dict(read("SELECT kit_number, name FROM pairing WHERE keeps_root = 1", ()))
+
+
+def revoked_kits(read: Read) -> frozenset[str]:
+    """Names and numbers of the kits that were revoked."""
+    sql = (
+        "SELECT p.name, p.kit_number FROM refused r JOIN pairing p ON p.id = r.pairing"
+        " WHERE p.keeps_root = 1"
+    )
+    return frozenset(str(word) for row in read(sql, ()) for word in row)
+
+
 def quarantine(read: Read) -> list[SetAside]:
     """Revoked kits, with what they sent since, and what came from nobody known."""
     kits = (

@@ -172,14 +172,15 @@ class Views:
         """The kits of a center (on a kit: its own pairing), by number."""
         sql = (
             "SELECT p.kit_number, p.name, p.kit_fp, p.enrolled_at, p.last_contact_at,"
-            " p.last_link, coalesce(u.n, 0), coalesce(w.n, 0) FROM pairing p"
+            " p.last_link, coalesce(u.n, 0), coalesce(w.n, 0),"
+            " p.id IN (SELECT pairing FROM refused) FROM pairing p"
             " LEFT JOIN (SELECT pairing, count(*) AS n FROM delivery WHERE box = 'in'"
             "  AND state = 'held' AND listed = 1 GROUP BY pairing) u ON u.pairing = p.id"
             " LEFT JOIN (SELECT pairing, count(*) AS n FROM delivery WHERE box = 'out'"
             "  AND state IN ('kept', 'sealed', 'sent', 'arrived') AND listed = 1"
             "  GROUP BY pairing) w ON w.pairing = p.id ORDER BY p.kit_number"
         )
-        return [Kit(*row) for row in self._rows(sql)]
+        return [Kit(*row[:-1], revoked=bool(row[-1])) for row in self._rows(sql)]
 
     def links(self, now: int) -> list[LinkView]:
         """The links as last reported by the agent, with today's spending."""

@@ -365,3 +365,52 @@ def test_a_small_network_takes_no_bundle(call: Call, center: Path, tmp_path: Pat
     file = tmp_path / "x"
     file.write_bytes(b"CKTB1")
     assert call("center", "bundle", "install", file, "--home", center)[0] == 3
+
+
+def test_what_was_taken_back_or_answered_is_said_and_nothing_more_is_sent(
+    call: Call, center: Path, kit: Path
+) -> None:
+    call("order", "--to", "Delta-2", "--exercise", "--answer", "Report water", "--home", center)
+    exchange(center, kit)
+    assert "Delta-2" in call("order", "list", "--home", center)[1]
+    assert "answer wanted" in call("order", "list", "--home", kit)[1]
+    assert "to Delta-2" in call("order", "show", 1, "--home", center)[1]
+    (order,) = listed(call, kit)
+    assert call("order", "answer", 1, order["code"], "--home", kit)[0] == 0
+    status, out, err = call("order", "answer", 1, order["code"], "--home", kit)
+    assert (status, out) == (1, "") and "answered before" in err
+    exchange(center, kit)
+    rows = call("order", "list", "--home", center)[1].splitlines()
+    assert "answered 1/1" in rows[0] and all(len(row) <= 80 for row in rows)
+    assert call("order", "cancel", 1, "--home", center)[0] == 0
+    status, out, err = call("order", "cancel", 1, "--home", center)
+    assert (status, out) == (1, "") and "taken back before" in err
+    assert len(listed(call, center)) == 2
+    exchange(center, kit)
+    status, _out, err = call("order", "answer", 1, order["code"], "--home", kit)
+    assert status == 3 and "taken back" in err
+    for kind in ("ics309", "html"):
+        text = call("log", "export", "--format", kind, "-o", "-", "--home", center)[1]
+        assert "EXERCISE ORDER 1 [CANCELLED]" in " ".join(text.split())
+        assert "EXERCISE CANCEL 2" in " ".join(text.split())
+    csv = call("log", "export", "--format", "csv", "-o", "-", "--home", center)[1]
+    assert "1,order,,2" in csv and "2,cancel,1," in csv
+
+
+def test_an_order_to_a_revoked_kit_says_that_it_was_revoked(
+    call: Call, center: Path, kit: Path
+) -> None:
+    call("center", "revoke", "Delta-2", "--reason", "lost", "--home", center)
+    status, _out, err = call("order", "--to", "Delta-2", "Stay", "--home", center)
+    assert status == 2 and "was revoked" in err
+    shown = call("center", "quarantine", "show", "Delta-2", "--home", center)
+    assert "no frames" in shown[2]
+
+
+def test_a_draft_names_who_signed_and_who_has_not_yet(
+    call: Call, duty: Path, kit: Path, words: dict[str, Path]
+) -> None:
+    give = ("order", "--to", "all", "Leave", "--by", "Ali", "--second-signer", "Prefect")
+    _status, number, _err = call(*give, "--passphrase-file", words["Ali"], "--home", duty)
+    card = call("order", "show", number.strip(), "--home", duty)[1]
+    assert "signed by Ali, waits for Prefect" in card

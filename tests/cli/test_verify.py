@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from crisiskit.cli.order_proof import order_facts, proof_lines
 from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf
 from crisiskit.codec.header import FrameKind, Header, associated_data
+from crisiskit.codec.objects import AUTHORITY, ObjectKind, SignedObject, object_data
 from crisiskit.codec.proof import PROOF_BYTES_MAX, encode_proof
 from crisiskit.codec.record import record_digest, record_id
 from crisiskit.compose import compose_form
@@ -132,3 +135,19 @@ def test_help_shows_how(call: Call) -> None:
     status, out, _err = call("log", "verify", "--help")
     assert status == 0
     assert "--key delta-2.ckrq" in out
+
+
+def test_the_proof_of_an_order_says_first_whether_it_is_an_exercise() -> None:
+    plain = SignedObject(ObjectKind.ORDER, 12, MINUTE * 60, (3, AUTHORITY), exercise=True)
+    order = replace(plain, text="Go", kits=(2, 5), life=8, signatures=(bytes(64), bytes(64)))
+    record = Record(RecordKind.ORDER, Precedence.FLASH, MINUTE, "Go", object_data(order))
+    lines = proof_lines(record)
+    assert lines[0] == "EXERCISE ORDER 12" and "to kits 2, 5" in lines
+    assert f"signed by duty key 3 and authority key {AUTHORITY}" in lines
+    facts = order_facts(record)
+    assert facts is not None and (facts["exercise"], facts["kits"]) == (True, [2, 5])
+    plain = SignedObject(ObjectKind.CANCEL, 13, MINUTE * 60, (3,), body=b"\0\x0c")
+    cancel = replace(plain, signatures=(bytes(64),))
+    record = Record(RecordKind.ORDER, Precedence.FLASH, MINUTE, "", object_data(cancel))
+    assert proof_lines(record)[0] == "REAL CANCEL 13"
+    assert "Order 12 is taken back" in proof_lines(record)[1]
