@@ -180,7 +180,7 @@ class Views:
             "  AND state IN ('kept', 'sealed', 'sent', 'arrived') AND listed = 1"
             "  GROUP BY pairing) w ON w.pairing = p.id ORDER BY p.kit_number"
         )
-        return [Kit(*row[:-1], revoked=bool(row[-1])) for row in self._rows(sql)]
+        return [Kit(*row, revoked=bool(gone)) for *row, gone in self._rows(sql)]
 
     def links(self, now: int) -> list[LinkView]:
         """The links as last reported by the agent, with today's spending."""
