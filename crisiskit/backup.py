@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import disk_usage
 from typing import IO, BinaryIO, cast
 
 from crisiskit.clock import wall_ms
@@ -23,7 +24,7 @@ from crisiskit.crypto.keystore import Keystore, Lock
 from crisiskit.crypto.vault import Vault
 from crisiskit.errors import CrisiskitError, StoreError, TrustError
 from crisiskit.files import SECRET, erase, read_small, sync_folder, write_whole
-from crisiskit.installation import Places, looking
+from crisiskit.installation import RESERVE_ROOM_BYTES, Places, looking
 from crisiskit.keystore import fits, opened, present
 from crisiskit.lock import AgentLock
 from crisiskit.store.connect import explained, open_reader, open_writer
@@ -144,6 +145,9 @@ def restore(home: Path, file: Path, unlock: Unlock) -> Backup:
                 Places.of(home).keys.mkdir(0o700, exist_ok=True)
                 write_whole(Places.of(home).keystore, keystore.encode(), SECRET)
             aside = _put_in_place(Places.of(home), new)
+            if disk_usage(home).free >= RESERVE_ROOM_BYTES:
+                with closing(Store(Places.of(home).store, wall_ms, vault)) as store:
+                    store.lay_ballast()
     return Backup(file, file.stat().st_size, messages, keystore.lock, aside)
 
 

@@ -265,7 +265,15 @@ ERRORS = {
     ),
     "sealed_otherwise": N_(
         "Something kept here was altered on the disk, or was sealed with another key. Nothing "
-        "was changed; run “crisiskit doctor”."
+        "was changed; run “crisiskit doctor”, and “crisiskit log verify” for the messages."
+    ),
+    "backup_needs_key_file": N_(
+        "A key file opens this backup, no passphrase does: name it with --key-file. It is the key "
+        "file of when the backup was made; a home that still has its keys opens it, too."
+    ),
+    "backup_needs_passphrase": N_(
+        "A passphrase opens this backup, no key file does: name it with --passphrase-file, or "
+        "leave out --key-file and type it."
     ),
     "backup_wrong_file": N_("This file is no backup of crisiskit. Take the right one."),
     "backup_damaged": N_(
@@ -357,6 +365,9 @@ ERRORS = {
     # files
     "file_missing": N_("The file {path} does not exist. Check its name and folder."),
     "file_exists": N_("The file {path} exists already. Choose another name, or move it away."),
+    "file_exists_force": N_(
+        "The file {path} exists already. Choose another name, or write over it with --force."
+    ),
     "file_too_large": N_(
         "The file {path} is too large: at most {limit} bytes. Check that it is the right file."
     ),

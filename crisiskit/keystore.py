@@ -27,6 +27,8 @@ from crisiskit.installation import Places
 KEY_FILE_VARIABLE = "CRISISKIT_KEY_FILE"
 IDENTITY = "identity"
 ASKED = "asked"
+_WRONG = {Lock.KEY_FILE: "key_file_wrong", Lock.PASSPHRASE: "passphrase_wrong"}
+_NEEDED = {Lock.KEY_FILE: "backup_needs_key_file", Lock.PASSPHRASE: "backup_needs_passphrase"}
 
 _known: dict[Path, bytes] = {}
 
@@ -119,6 +121,54 @@ def data_key_of(home: Path, keystore: Keystore) -> bytes:
     if words is None:
         raise BusyError("home_locked", path=home)
     return keystore.unlock(words.encode())
+
+
+def data_key_of_backup(home: Path, backup: Keystore, given: Mapping[Lock, bytes]) -> bytes:
+    """What opens the keystore of a backup: ``given`` if anything is, else what ``home`` has.
+
+    A new lock leaves the data key as it is, so that what opens the home now opens its older
+    backups, too. Raises TrustError ``backup_needs_...`` or as ``opened``.
+    """
+    known = None if given else _remembered(home, backup)
+    if known is not None:
+        return known
+    keystores = (backup, *_own(home))
+    for lock in Lock:
+        if not any(one.lock is lock for one in keystores):
+            continue
+        opener = given.get(lock) if given else _opener(home, lock)
+        for one in keystores:
+            data_key = None if opener is None or one.lock is not lock else _tried(one, opener)
+            if data_key is not None and fits(backup, data_key):
+                return data_key
+        if opener is not None and backup.lock is lock:
+            raise TrustError(_WRONG[lock])
+    if given or all(one.lock is Lock.KEY_FILE for one in keystores):
+        raise TrustError(_NEEDED[backup.lock])
+    raise BusyError("home_locked", path=home)
+
+
+def _own(home: Path) -> tuple[Keystore, ...]:
+    """The keystore of the home, unless none or a damaged one is there."""
+    try:
+        return (present(home),)
+    except TrustError:
+        return ()
+
+
+def _opener(home: Path, lock: Lock) -> bytes | None:
+    """What opens such a lock without being named: the home's key file, or a person asked."""
+    if lock is Lock.KEY_FILE:
+        return read_key_file(home) if key_file(home).exists() else None
+    words = passphrase.given(home)
+    return None if words is None else words.encode()
+
+
+def _tried(keystore: Keystore, opener: bytes) -> bytes | None:
+    try:
+        return keystore.unlock(opener)
+    except TrustError:
+        return None
 
 
 def fits(keystore: Keystore, data_key: bytes) -> bool:

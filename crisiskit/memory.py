@@ -18,11 +18,17 @@ VARIABLE = "XDG_RUNTIME_DIR"
 _NAME_LETTERS = 16
 
 
-def keep(home: Path, data_key: bytes) -> Path:
-    """Leave the key there; the file's place. Raises CrisiskitError ``no_memory_folder``."""
+def check(home: Path) -> Path:
+    """Where a key of this home may be left. Raises CrisiskitError ``no_memory_folder``."""
     path = _place(home)
     if path is None:
         raise CrisiskitError("no_memory_folder", variable=VARIABLE)
+    return path
+
+
+def keep(home: Path, data_key: bytes) -> Path:
+    """Leave the key there; the file's place. Raises CrisiskitError ``no_memory_folder``."""
+    path = check(home)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     write_whole(path, data_key, SECRET)
     return path

@@ -55,16 +55,17 @@ def restore(
 ) -> None:
     """Restore a backup."""
     from crisiskit.backup import restore as bring_back
-    from crisiskit.crypto.keystore import Keystore
-    from crisiskit.keystore import copy_key_file, data_key_of, read_key
+    from crisiskit.crypto.keystore import Keystore, Lock
+    from crisiskit.keystore import copy_key_file, data_key_of_backup, read_key
     from crisiskit.passphrase import read_passphrase
 
     def unlock(keystore: Keystore) -> bytes:
+        given = {}
         if key_file is not None:
-            return keystore.unlock(read_key(key_file))
+            given[Lock.KEY_FILE] = read_key(key_file)
         if passphrase_file is not None:
-            return keystore.unlock(read_passphrase(passphrase_file).encode())
-        return data_key_of(home, keystore)
+            given[Lock.PASSPHRASE] = read_passphrase(passphrase_file).encode()
+        return data_key_of_backup(home, keystore, given)
 
     done = bring_back(home, file, unlock)
     if key_file is not None:

@@ -144,7 +144,7 @@ def _write(pieces: Iterator[str], output: Path, force: bool) -> None:
         sys.stdout.buffer.flush()
         return
     if output.exists() and not (force and output.is_file()):
-        raise CrisiskitError("file_exists", path=output)
+        raise CrisiskitError("file_exists_force", path=output)
     try:
         with whole(output, SECRET) as file:
             for piece in pieces:

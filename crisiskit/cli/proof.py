@@ -42,7 +42,7 @@ def proof(home: Path, id: str, output: Path, kit: str | None, force: bool) -> No
     with reading(home) as views:
         found = _copies(find(views, id), kit)
     if output.exists() and not (force and output.is_file()):
-        raise CrisiskitError("file_exists", path=output)
+        raise CrisiskitError("file_exists_force", path=output)
     with logbook(home) as (book, authority):
         prover = Prover(book, authority)
         # Each copy is in a log of its own: the first one that is signed will do.

@@ -29,22 +29,44 @@ def passphrase(
 ) -> None:
     """Change the lock of the keystore."""
     from crisiskit.crypto.keystore import Lock
-    from crisiskit.keystore import beside, drop_key_file, make_key_file, opened_anew
+    from crisiskit.keystore import beside, drop_key_file, make_key_file, opened_anew, present
 
     if (remove and passphrase_file) or (key_file and not remove):
         raise click.UsageError(_("--key-file goes with --remove, --passphrase-file without it."))
     keys = opened_anew(home)
     if not remove:
+        if present(home).lock is Lock.KEY_FILE:
+            _warn_of_backups(home)
         keys.relock(Lock.PASSPHRASE, _new_words(passphrase_file).encode())
         drop_key_file(home)
         say(_("The passphrase is set. Nobody can bring it back: write it down, keep it apart."))
+        say(_("Make a new backup: crisiskit backup. The older ones need what opened them before."))
         return
     place = key_file or beside(home)
     keys.relock(Lock.KEY_FILE, make_key_file(place))
     say(_("No passphrase is asked for any more: the key file {path} opens it.").format(path=place))
+    say(_("Make a new backup: crisiskit backup. The older ones need what opened them before."))
     if key_file:
         text = _("Name it in {path} as key_file, or in CRISISKIT_KEY_FILE.")
         say(text.format(path=home / "settings.toml"))
+
+
+def _warn_of_backups(home: Path) -> None:
+    """Say what becomes of the key file before it is erased."""
+    from crisiskit.keystore import beside, key_file
+
+    place = key_file(home)
+    if place == beside(home):
+        text = _(
+            "Backups made so far need the key file {path}, which is erased now: to open them on "
+            "another machine, copy it to another place first. This home goes on opening them."
+        )
+    else:
+        text = _(
+            "Backups made so far need the key file {path} on another machine: keep it. This home "
+            "goes on opening them."
+        )
+    say(text.format(path=place))
 
 
 def _new_words(file: Path | None) -> str:
@@ -69,6 +91,7 @@ def _new_words(file: Path | None) -> str:
 @home_option
 def unlock(home: Path, passphrase_file: Path | None) -> None:
     """Leave the opened key in memory."""
+    from crisiskit import memory
     from crisiskit.crypto.keystore import Lock
     from crisiskit.keystore import opened_with, present
     from crisiskit.passphrase import given, read_passphrase
@@ -76,6 +99,7 @@ def unlock(home: Path, passphrase_file: Path | None) -> None:
     if present(home).lock is Lock.KEY_FILE:
         say(_("Its key file opens this installation: there is nothing to unlock."))
         return
+    memory.check(home)
     words = read_passphrase(passphrase_file) if passphrase_file else given(home)
     if words is None:
         raise BusyError("home_locked", path=home)

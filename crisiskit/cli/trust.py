@@ -344,18 +344,21 @@ def quarantine_show(home: Path, kit: str, as_json: bool) -> None:
 )
 @click.argument("kit", default="")
 @click.option("-o", "--output", required=True, type=file_path, metavar="FILE")
+@click.option("--force", is_flag=True, help=_("Write over a file that exists."))
 @json_option
 @home_option
-def quarantine_export(home: Path, kit: str, output: Path, as_json: bool) -> None:
+def quarantine_export(home: Path, kit: str, output: Path, force: bool, as_json: bool) -> None:
     """Write the frames to a file."""
     import json
 
-    from crisiskit.files import write_new
+    from crisiskit.files import SECRET, write_whole
     from crisiskit.store.order_views import frames
 
+    if output.exists() and not (force and output.is_file()):
+        raise CrisiskitError("file_exists_force", path=output)
     with reading(home) as views:
         found = [json.dumps(_frame(*one)) for one in frames(views.rows, kit)]
-    write_new(output, "".join(f"{line}\n" for line in found).encode())
+    write_whole(output, "".join(f"{line}\n" for line in found).encode(), SECRET)
     if as_json:
         emit({"file": str(output), "frames": len(found)})
     else:

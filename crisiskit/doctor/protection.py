@@ -6,15 +6,18 @@ import os
 import shlex
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from crisiskit import keystore, memory
 from crisiskit.crypto.keystore import Lock
 from crisiskit.doctor.finding import Finding, ok, warning, wrong
 from crisiskit.errors import CrisiskitError
-from crisiskit.i18n import _, explain
-from crisiskit.installation import Places, looking
+from crisiskit.i18n import _, explain, ngettext
+from crisiskit.installation import Places
+from crisiskit.store.altered import altered_rows
 from crisiskit.store.schema import Sealed
+from crisiskit.store.views import Views
 
 SWAPS = Path("/proc/swaps")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -53,7 +56,11 @@ def _lock(home: Path) -> Finding:
             if memory.kept(home) is not None:
                 text = _("A passphrase protects it; it is unlocked now, until “crisiskit lock”.")
                 return ok("lock", text)
-            return ok("lock", _("A passphrase protects everything that is kept here."))
+            text = _(
+                "A passphrase protects words and keys, and they are locked now. Names of stations "
+                "and links, times, sizes and states are not protected."
+            )
+            return ok("lock", text)
         place = keystore.key_file(home)
         keystore.read_key_file(home)
     except CrisiskitError as error:
@@ -75,11 +82,23 @@ def _sealed(home: Path) -> Finding:
     )
     try:
         keys = keystore.at_hand(home)
-        if keys is not None:
-            with looking(home) as views:
-                keys.vault.open(views.fact("vault"), Sealed.CHECK)
+        if keys is None:
+            locked = _("It is locked now: whether what is sealed opens was not looked at.")
+            return ok("sealed", f"{text} {locked}", "crisiskit unlock")
+        with closing(Views(Places.of(home).store, keys.vault)) as views:
+            keys.vault.open(views.fact("vault"), Sealed.CHECK)
+            bad = altered_rows(views.rows)
     except CrisiskitError as error:
         return wrong("sealed", explain(error))
+    if bad:
+        words = ngettext(
+            "{n} row of the store was altered on the disk: its words cannot be opened.",
+            "{n} rows of the store were altered on the disk: their words cannot be opened.",
+            bad,
+        )
+        return wrong(
+            "sealed", words.format(n=bad), _("crisiskit log verify, then crisiskit restore")
+        )
     return ok("sealed", text)
 
 

@@ -13,7 +13,14 @@ from crisiskit.doctor import protection
 from crisiskit.doctor.finding import Finding, Level, ok, warning, wrong
 from crisiskit.errors import CrisiskitError
 from crisiskit.i18n import _, explain
-from crisiskit.installation import Installation, Places, agent_runs, looking, open_installation
+from crisiskit.installation import (
+    RESERVE_ROOM_BYTES,
+    Installation,
+    Places,
+    agent_runs,
+    looking,
+    open_installation,
+)
 from crisiskit.model import CENTER
 from crisiskit.render import size_text
 from crisiskit.store import schema
@@ -122,11 +129,11 @@ def _room(places: Places) -> Iterator[Finding]:
         yield ok("disk", text)
     ballast = places.home / "ballast"
     if not ballast.exists() or ballast.stat().st_size < BALLAST_BYTES:
-        yield warning(
-            "ballast",
-            _("The reserve for FLASH messages on a full disk is used up."),
-            _("Make room on the disk, then start the agent again: it lays a new one."),
-        )
+        text = _("The reserve for FLASH messages on a full disk is used up, or not laid yet.")
+        fix = _("Make room on the disk, then start the agent again: it lays a new one.")
+        if free >= RESERVE_ROOM_BYTES:
+            fix = _("There is room for it: the next start of the agent lays it.")
+        yield warning("ballast", text, fix)
     if not os.access(places.home, os.W_OK):
         text = _("You cannot write in {path}.").format(path=places.home)
         yield wrong("home", text, _("Use the account that made it, or another --home."))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 
 from crisiskit.codec.checkpoint import Checkpoint, decode_checkpoint
 from crisiskit.crypto.vault import Vault
+from crisiskit.errors import TrustError
 from crisiskit.model import ClockQuality, Direction, Precedence, Record, RecordKind, Reference
 from crisiskit.snapshot import (
     HEARD_EPOCHS_KEPT,
@@ -32,7 +34,10 @@ def snapshot(db: Database) -> Snapshot:
 
 
 def queued(db: Database, deliveries: Sequence[int]) -> tuple[Queued, ...]:
-    """Deliveries that still wait, with their records, in the order given."""
+    """Deliveries that still wait, with their records, in the order given.
+
+    One whose words were altered on the disk is left out: it stays kept and shown as altered.
+    """
     found = []
     for delivery in deliveries:
         row = db.execute(
@@ -43,7 +48,8 @@ def queued(db: Database, deliveries: Sequence[int]) -> tuple[Queued, ...]:
             (delivery,),
         ).fetchone()
         if row is not None:
-            found.append(_queued(db.vault, row))
+            with suppress(TrustError):
+                found.append(_queued(db.vault, row))
     return tuple(found)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from crisiskit.crypto.vault import Vault
-from crisiskit.errors import BusyError, UsageError
+from crisiskit.errors import BusyError, TrustError, UsageError
+from crisiskit.i18n import N_, _
 from crisiskit.model import (
     CENTER,
     ClockQuality,
@@ -26,6 +27,8 @@ from crisiskit.store.schema import Sealed
 
 PAGE_ROWS = 128
 DAY_MS = 86_400_000
+ALTERED = N_("[altered on the disk: run “crisiskit log verify”]")
+_WORDS = {Sealed.TEXT, Sealed.DETAIL, Sealed.OBJECT_TEXT, Sealed.ANSWER, Sealed.REASON}
 
 _MESSAGE = (
     "SELECT d.id, r.code, r.id, d.box, p.name, r.kind, r.precedence, r.text, r.data,"
@@ -43,7 +46,8 @@ class Views:
     """A read-only window on one installation's database; one for each thread or screen.
 
     Without a vault it shows facts, counts, stations and links; asked for a message or a notice
-    it raises BusyError ``home_locked``.
+    it raises BusyError ``home_locked``. What was altered on the disk is shown as such; with the
+    wrong vault, which opens nothing here, it raises TrustError ``sealed_otherwise``.
     """
 
     def __init__(self, path: Path, vault: Vault | None) -> None:
@@ -51,10 +55,12 @@ class Views:
         self._vault = vault
         self._db = open_reader(path)
         self._db.create_function("opened", 3, self._opened_in_sql, deterministic=True)
+        self._db.create_function("opens", 3, self._opens_in_sql, deterministic=True)
         self.role = self.fact("role").decode() or "kit"
         self.own_name = self.fact("name").decode()
         self.network = self.fact("network").decode()
         self.exercise = self.fact("exercise") == b"1"
+        self._check = self.fact("vault")
 
     def close(self) -> None:
         """Close the connection."""
@@ -180,7 +186,7 @@ class Views:
             "  AND state IN ('kept', 'sealed', 'sent', 'arrived') AND listed = 1"
             "  GROUP BY pairing) w ON w.pairing = p.id ORDER BY p.kit_number"
         )
-        return [Kit(*row, revoked=bool(gone)) for *row, gone in self._rows(sql)]
+        return [Kit(*[*row[:8], bool(row[8])]) for row in self._rows(sql)]
 
     def links(self, now: int) -> list[LinkView]:
         """The links as last reported by the agent, with today's spending."""
@@ -209,15 +215,35 @@ class Views:
         """The rows of a query of another reader of this package."""
         return self._rows(sql, values)
 
+    def _opens_in_sql(self, sealed: bytes, place: str, row: object) -> bool:
+        """For queries: whether a sealed column can be opened. ``row``: a digest, or as below."""
+        name = row if isinstance(row, bytes) else str(row).encode()
+        return self._open(sealed, Sealed(place), name) is not None
+
     def _opened_in_sql(self, sealed: bytes, place: str, row: object) -> bytes:
         """For queries: a sealed column, bound to a number or to nothing."""
         return self.opened(sealed, Sealed(place), str(row).encode())
 
     def opened(self, sealed: bytes, place: Sealed, row: bytes = b"") -> bytes:
-        """What a sealed column holds. Raises BusyError ``home_locked`` without the keystore."""
+        """What a sealed column holds; where it was altered, a sentence for words, else nothing.
+
+        Raises BusyError ``home_locked`` without the keystore, TrustError ``sealed_otherwise``
+        with another one than this store's.
+        """
+        value = self._open(sealed, place, row)
+        if value is None:
+            return _(ALTERED).encode() if place in _WORDS else b""
+        return value
+
+    def _open(self, sealed: bytes, place: Sealed, row: bytes) -> bytes | None:
+        """What a sealed column holds, None where it was altered. Raises as ``opened``."""
         if self._vault is None:
             raise BusyError("home_locked", path=self._path.parent)
-        return self._vault.open(sealed, place, row)
+        try:
+            return self._vault.open(sealed, place, row)
+        except TrustError:
+            self._vault.open(self._check, Sealed.CHECK)
+            return None
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return read(self._db, self._path, sql, values)
@@ -235,8 +261,11 @@ class Views:
         (received_at, state, state_at, link, frame_bytes, credits, answers, *rest) = row[11:]
         expires_at, signed, clear, digest = rest
         incoming = box == "in"
-        text = self.opened(text, Sealed.TEXT, digest).decode()
-        data = self.opened(data, Sealed.DATA, digest)
+        words = self._open(text, Sealed.TEXT, digest)
+        content = self._open(data, Sealed.DATA, digest)
+        if words is None or content is None:
+            words, content = _(ALTERED).encode(), b""
+            kind = RecordKind.TEXT if kind == RecordKind.FORM else kind
         other = CENTER if self.role == "kit" else name
         own = self.own_name if self.role == "kit" else CENTER
         return Message(
@@ -248,9 +277,9 @@ class Views:
             to=own if incoming else other,
             kind=RecordKind(kind),
             precedence=Precedence(precedence),
-            text=text,
-            data=data,
-            form=str(data[0]) if kind == RecordKind.FORM and data else "",
+            text=words.decode(),
+            data=content,
+            form=str(content[0]) if kind == RecordKind.FORM and content else "",
             written_at=written_at,
             clock=ClockQuality(clock),
             received_at=received_at,

@@ -125,6 +125,35 @@ def test_an_older_passphrase_does_not_matter_where_the_key_is_known(
     assert (kit / "keys" / "keystore").read_bytes() == locked, "the newer lock stays"
 
 
+def test_a_new_passphrase_opens_the_older_backups_of_its_home(
+    call: Call, kit: Path, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, other, new = tmp_path / "words", tmp_path / "other", tmp_path / "new"
+    key = tmp_path / "saved.key"
+    shutil.copy(kit / "keys" / "keyfile", key)
+    words.write_text(WORDS)
+    other.write_text("other words")
+    err = call("passphrase", "--passphrase-file", words, "--home", kit)[2]
+    assert str(kit / "keys" / "keyfile") in err and "erased" in err and "new backup" in err
+    monkeypatch.setattr(keystore, "_known", {})
+    assert call("restore", saved, "--home", kit)[0] == 75, "locked, and nobody can be asked"
+    assert call("restore", saved, "--passphrase-file", other, "--home", kit)[0] == 3
+    assert call("restore", saved, "--passphrase-file", words, "--home", kit)[0] == 0
+    monkeypatch.setattr(keystore, "_known", {})
+    monkeypatch.setenv(FILE_VARIABLE, str(words))
+    assert call("restore", saved, "--home", kit)[0] == 0
+    assert texts(kit) == ["before"]
+    status, _out, err = call("restore", saved, "--passphrase-file", words, "--home", new)
+    assert (status, "--key-file" in err, "?" in err) == (3, True, False)
+    assert call("restore", saved, "--key-file", key, "--home", new)[0] == 0
+    assert (new / "ballast").stat().st_size == (kit / "ballast").stat().st_size
+    monkeypatch.setattr(keystore, "_known", {})
+    later = tmp_path / "later.ckbk"
+    assert call("backup", later, "--home", kit)[0] == 0
+    status, _out, err = call("restore", later, "--key-file", key, "--home", tmp_path / "third")
+    assert (status, "--passphrase-file" in err) == (3, True)
+
+
 def test_a_lost_keystore_comes_back(call: Call, kit: Path, saved: Path) -> None:
     file = kit / "keys" / "keystore"
     whole = file.read_bytes()

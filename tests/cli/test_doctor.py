@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from crisiskit import clock, enrolment
+from crisiskit import clock, enrolment, keystore
 from crisiskit.doctor import machine, protection
 from crisiskit.lock import AgentLock
 
@@ -122,7 +122,10 @@ def test_what_protects_a_home_is_told(
     (tmp_path / "run").mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     monkeypatch.delenv("CRISISKIT_KEY_FILE")
-    assert "protects everything" in findings(call, kit)[1]["lock"]["text"]
+    monkeypatch.setattr(keystore, "_known", {})
+    found = findings(call, kit)[1]
+    assert "locked now" in found["lock"]["text"] and "not protected" in found["lock"]["text"]
+    assert "not looked at" in found["sealed"]["text"]
     assert call("unlock", "--passphrase-file", words, "--home", kit)[0] == 0
     assert "unlocked now" in findings(call, kit)[1]["lock"]["text"]
 
@@ -220,6 +223,7 @@ def test_a_used_up_reserve_is_told(call: Call, kit: Path) -> None:
     (kit / "ballast").unlink()
     status, found = findings(call, kit)
     assert (status, found["ballast"]["state"]) == (0, "warning")
+    assert "There is room" in found["ballast"]["fix"]
 
 
 def test_a_full_disk_is_wrong(call: Call, kit: Path, disk: Path) -> None:

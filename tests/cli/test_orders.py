@@ -259,6 +259,12 @@ def test_a_lost_kit_is_refused_at_once_and_nothing_it_sends_is_lost(
     lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     assert len(lines) >= frames and all(line["kit_number"] == 1 for line in lines)
     assert len({line["frame"] for line in lines}) == len(lines)
+    assert file.stat().st_mode & 0o777 == 0o600
+    again = ("center", "quarantine", "export", "Delta-2", "-o", file, "--home", center)
+    file.write_text("mine")
+    status, _out, err = call(*again)
+    assert (status != 0, "--force" in err, file.read_text()) == (True, True, "mine")
+    assert call(*again, "--force")[0] == 0 and len(file.read_text().splitlines()) == len(lines)
     assert call("send", "--to", "Delta-2", "x", "--home", center)[0] == 2
     assert call("order", "--to", "Delta-2", "x", "--home", center)[0] == 2
     assert call("center", "revoke", "nobody", "--reason", "x", "--home", center)[0] == 2

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from crisiskit import keystore
+from crisiskit import keystore, passphrase
 from crisiskit.crypto.keystore import Lock
 from crisiskit.errors import TrustError
 from crisiskit.passphrase import FILE_VARIABLE
@@ -126,6 +126,21 @@ def test_unlocked_is_unlocked_until_it_is_locked(
     assert (file.exists(), twin.read_bytes()) == (False, bytes(32))
     assert call("lock", "--home", locked)[0] == 0
     assert call("list", "--home", locked)[0] == 75
+
+
+def test_nobody_is_asked_where_no_memory_can_hold_the_key(call: Call, locked: Path) -> None:
+    asked: list[Path] = []
+
+    def ask(home: Path) -> str:
+        asked.append(home)
+        return WORDS
+
+    passphrase.ask_with(ask)
+    try:
+        status, _out, err = call("unlock", "--home", locked)
+    finally:
+        passphrase.ask_with(None)
+    assert (status, "XDG_RUNTIME_DIR" in err, asked) == (1, True, [])
 
 
 def test_a_key_left_for_another_home_opens_nothing(
