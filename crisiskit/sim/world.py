@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -252,14 +252,15 @@ class World:
 
     # -- stations --------------------------------------------------------------------------
 
-    def start(self, station: Station) -> None:
-        """A process life begins."""
+    def start(self, station: Station, paths: Mapping[int, Mapping[str, str]] | None = None) -> None:
+        """A process life begins; `paths` are kept by an engine that only starts again in it."""
         station.life += 1
         snapshot = station.store.snapshot()
         station.known = {item.delivery for item in snapshot.queue}
         station.engine = Engine(
             snapshot, self.rng.randbytes, station.identity.sign, station.store, self._clear
         )
+        station.engine.adopt(paths or {})
         station.up, station.wake_s = set(), None
         for name in self.carriers:
             self._link_up(station, name)
@@ -316,7 +317,7 @@ class World:
             if self.observer is not None:
                 self.observer.committed(station, step.changes)
         if step.restart:
-            self.start(station)
+            self.start(station, station.engine.paths())
             return
         self._act(station, step)
         for job in step.decodings:

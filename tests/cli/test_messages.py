@@ -39,6 +39,10 @@ KEYS = [
     "signed",
     "exercise",
     "clear",
+    "order",
+    "order_kind",
+    "order_cancels",
+    "order_cancelled_by",
 ]
 
 
