@@ -8,7 +8,7 @@ a backup can lead to a nonce used twice.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from crisiskit.codec.acks import (
     NO_DIGEST,
@@ -38,7 +38,7 @@ from crisiskit.codec.header import (
 from crisiskit.codec.parts import cut
 from crisiskit.codec.record import record_digest
 from crisiskit.codec.reject import Rejected
-from crisiskit.crypto.keys import EPOCH_MAX, ChainKey, Entropy, EpochKeys
+from crisiskit.crypto.keys import EPOCH_MAX, ChainKey, Entropy
 from crisiskit.crypto.seal import TAG_BYTES, seal
 from crisiskit.crypto.statement import Sign, log_statement
 from crisiskit.model import ClockQuality, Notice, Precedence, Record, RecordKind
@@ -59,6 +59,7 @@ from crisiskit.step import (
 )
 from crisiskit.sync.doubt import Doubt, Finding, whole_epoch
 from crisiskit.sync.lanes import Lane
+from crisiskit.sync.lives import OwnLife, PastEpoch
 from crisiskit.sync.outbox import Outbox
 from crisiskit.sync.outstanding import Outgoing, Outstanding
 from crisiskit.sync.signing import Signing, costs_no_more
@@ -71,35 +72,6 @@ NAME_EPOCH_AFTER = 2
 QUERY_SPARE_BYTES = 40
 LIFE_ENVELOPES = 1000
 LIFE_S = 7 * 24 * 3600.0
-
-
-@dataclass(slots=True)
-class _Life:
-    """The epoch of this process life.
-
-    ``base_minute`` is that of envelope 0; ``based`` once the far end is known to have it.
-    ``linked`` once a checkpoint named the life before it.
-    """
-
-    keys: EpochKeys
-    signing: Signing
-    linked: bool = False
-    next_seq: int = 0
-    next_receipt: int = 0
-    confirmed: bool = False
-    based: bool = False
-    base_minute: int | None = None
-    since_s: float | None = None
-
-
-@dataclass(slots=True)
-class _Epoch:
-    salt: bytes
-    part_key: bytes
-    digests: list[bytes]
-    start: bytes
-    in_doubt: bool = False
-    forked: bool = False
 
 
 class Sender:
@@ -119,12 +91,12 @@ class Sender:
         self._kit_fp = state.kit_fp
         self._chain = ChainKey(state.sends, state.send_epoch, state.send_chain)
         self._entropy = entropy
-        self._life: _Life | None = None
+        self._life: OwnLife | None = None
         self._epochs = {e.epoch: self._restored(e) for e in state.sending}
 
-    def _restored(self, e: SendingEpoch) -> _Epoch:
+    def _restored(self, e: SendingEpoch) -> PastEpoch:
         start = chain_start(self._direction, e.epoch, e.salt, self._kit_fp)
-        return _Epoch(e.salt, e.part_key, list(e.digests), start, e.in_doubt)
+        return PastEpoch(e.salt, e.part_key, list(e.digests), start, e.in_doubt)
 
     # -- what could leave ------------------------------------------------------------------
 
@@ -202,13 +174,13 @@ class Sender:
         one.asks = record.kind is RecordKind.QUERY and bool(record.data)
         return [*changes, replace(sealed, own=record)], one
 
-    def _header(self, life: _Life, precedence: Precedence, lane: Lane) -> Header:
+    def _header(self, life: OwnLife, precedence: Precedence, lane: Lane) -> Header:
         kind = FrameKind.SEALED if lane.traits.may_encrypt else FrameKind.CLEAR
         return Header(kind, self._kit_number, self._direction, precedence, life.next_seq)
 
     def _envelope(
         self,
-        life: _Life,
+        life: OwnLife,
         header: Header,
         content: bytes,
         digests: Sequence[bytes],
@@ -243,7 +215,7 @@ class Sender:
         )
         return sealed, one
 
-    def _checkpoint(self, life: _Life, minute: int) -> Record | None:
+    def _checkpoint(self, life: OwnLife, minute: int) -> Record | None:
         """The record that names the life before this one, if there was one."""
         if self._last_life is None:
             return None
@@ -296,7 +268,7 @@ class Sender:
         life = self._life
         return life is not None and max(life.next_seq, life.next_receipt) < SEQ_MAX
 
-    def _living(self) -> tuple[_Life, list[Change]]:
+    def _living(self) -> tuple[OwnLife, list[Change]]:
         life = self._life
         if life is not None and self._goes_on:
             return life, []
@@ -305,9 +277,9 @@ class Sender:
         keys = chain.secret().keys(salt)
         self._chain = chain.forward(chain.epoch + 1)
         self._end_life()
-        self._life = life = _Life(keys, Signing(self._sign))
+        self._life = life = OwnLife(keys, Signing(self._sign))
         start = chain_start(self._direction, chain.epoch, salt, self._kit_fp)
-        self._epochs[chain.epoch] = _Epoch(salt, keys.part, [], start)
+        self._epochs[chain.epoch] = PastEpoch(salt, keys.part, [], start)
         opened = EpochOpened(self.pairing, chain.epoch, salt, keys.part, self._chain.key)
         return life, [opened]
 
@@ -435,11 +407,11 @@ class Sender:
         self._chain = self._chain.forward(max(number + 1, self._chain.epoch))
         return [self._doubted(), Raised(self.pairing, Notice("restored_here"))]
 
-    def _question(self, epoch: _Epoch) -> list[Change]:
+    def _question(self, epoch: PastEpoch) -> list[Change]:
         """Not what we sent, or of another life with this number: a wide block will tell."""
         return [] if epoch.in_doubt else [self._doubted()]
 
-    def _fork(self, epoch: _Epoch, number: int) -> list[Change]:
+    def _fork(self, epoch: PastEpoch, number: int) -> list[Change]:
         """Another station seals under this epoch: leave it, what is not held goes anew."""
         epoch.forked = True
         if self._life is not None and self._life.keys.epoch == number:
@@ -448,7 +420,7 @@ class Sender:
         return [Requeued(self.pairing, number), Raised(self.pairing, notice)]
 
     def _answered(
-        self, epoch: _Epoch, number: int, block: AckBlock, proved: bool, by: Life
+        self, epoch: PastEpoch, number: int, block: AckBlock, proved: bool, by: Life
     ) -> list[Change]:
         epoch.in_doubt = False
         beyond = range(block.next + 1, len(epoch.digests))
