@@ -9,8 +9,10 @@ import pytest
 
 from crisiskit.crypto.vault import Vault
 from crisiskit.field.plain import FieldLines
+from crisiskit.forms import catalog
 from crisiskit.sync.plan import Estimate
 
+MEDEVAC = ("f", *["down"] * catalog.names().index("medevac"), "enter")
 BOTH = pytest.mark.parametrize("lang", ["en", "fr"], indirect=True)
 WORDS = {"en": "READABLE BY ALL", "fr": "LISIBLE PAR TOUS"}
 RELEASED = "SELECT opened(text, digest), clear FROM record"
@@ -73,7 +75,7 @@ async def test_the_key_stands_on_the_narrowest_page(
     radio: Any, show: Any, wait: Any, lang: str
 ) -> None:
     async with show(radio) as pilot:
-        await pilot.press("f", "enter")
+        await pilot.press(*MEDEVAC)
         await wait(pilot, {"en": "F8 readable", "fr": "F8 lisible"}[lang])
 
 
@@ -90,7 +92,7 @@ async def test_without_such_a_link_there_is_no_such_key(kit: Any, show: Any, wai
 
 async def test_personal_data_is_named_and_nothing_is_lost(radio: Any, show: Any, wait: Any) -> None:
     async with show(radio, (80, 30)) as pilot:
-        await pilot.press("f", "enter", *"Dock")
+        await pilot.press(*MEDEVAC, *"Dock")
         for _field in range(10):
             await pilot.press("tab")
         await pilot.press(*"Ali", "f8", "ctrl+s")

@@ -13,10 +13,12 @@ from textual.widgets import Input
 from crisiskit.crypto.vault import Vault
 from crisiskit.errors import StoreError
 from crisiskit.field.app import FieldApp
+from crisiskit.forms import catalog
 from crisiskit.model import Precedence, RecordKind, State
 from crisiskit.step import EpochOpened, Sealed, Spent
 from crisiskit.store.store import Store
 
+MEDEVAC = ("f", *["down"] * catalog.names().index("medevac"), "enter")
 BOTH = pytest.mark.parametrize("lang", ["en", "fr"], indirect=True)
 KEPT = {"en": "KEPT", "fr": "GARDÉ"}
 
@@ -53,7 +55,7 @@ async def test_a_wrong_field_is_named_and_the_form_is_kept_once_corrected(
 ) -> None:
     words = {"en": "Field “Patients, at once”", "fr": "Champ « Patients, tout de suite »"}
     async with show(kit) as pilot:
-        await pilot.press("f", "enter", *"Dock", "tab", "tab", *"many", "ctrl+s")
+        await pilot.press(*MEDEVAC, *"Dock", "tab", "tab", *"many", "ctrl+s")
         glass = (await wait(pilot, words[lang].split("“")[0][:5])).replace("\u00a0", " ")
         assert words[lang].split(" ")[0] in glass
         assert "Dock" in glass and "many" in glass
@@ -99,7 +101,7 @@ async def test_what_is_wrong_stays_on_the_glass_until_something_is_changed(
     kit: Any, show: Any, wait: Any, seen: Any
 ) -> None:
     async with show(kit) as pilot:
-        await pilot.press("f", "enter", "tab")
+        await pilot.press(*MEDEVAC, "tab")
         for key in "here":
             pilot.app.post_message(Key(key, key))
         pilot.app.post_message(Key("ctrl+s", None))
@@ -122,7 +124,7 @@ async def test_keys_that_come_in_one_burst_meet_the_page_they_were_meant_for(
     async with show(kit) as pilot:
         burst(pilot, "nq")
         await wait(pilot, "Ctrl+S")
-        await pilot.press("escape", "down", "enter", "f", "enter")
+        await pilot.press("escape", "down", "enter", *MEDEVAC)
         await wait(pilot, "Pick-up place")
         burst(pilot, "Dock\tx\r7")
         await wait(pilot, "7")
@@ -197,7 +199,7 @@ async def test_a_full_disk_says_so_and_leaves_the_words(
             word = {"en": "full", "fr": "plein"}[lang]
             assert "still here" in await wait(pilot, word)
             await pilot.press("escape", "escape", "escape", "down", "enter")
-            await pilot.press("f", "enter", *"Dock", "ctrl+s")
+            await pilot.press(*MEDEVAC, *"Dock", "ctrl+s")
             assert "Dock" in await wait(pilot, word)
         await pilot.press("ctrl+s")
         await wait(pilot, KEPT[lang])

@@ -124,7 +124,7 @@ async def test_the_chosen_row_field_and_answer_are_seen_without_color(
 
     async with show(kit) as pilot:
         assert "one" in reversed_words(pilot)
-        await pilot.press("f", "down")
+        await pilot.press("f", "down", "down")
         await wait(pilot, "> Needs")
         await pilot.press("up")
         await wait(pilot, "> Medical evacuation")
