@@ -58,13 +58,14 @@ class OrderScreen(Screen[str]):
         self.show()
 
     def reload(self) -> None:
-        """Something was committed: perhaps this order was answered or taken back."""
+        """Something was committed, perhaps an answer or a cancel; before its first draw, too."""
         if self.order.kind:
             try:
                 self.order = order_views.order(self._views.rows, self.order.number)
             except UsageError:
                 return
-        self.show()
+        if self.query("#card"):
+            self.show()
 
     def show(self) -> None:
         """The card as it is now; one that is not in force is dim."""

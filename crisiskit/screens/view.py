@@ -103,11 +103,12 @@ class MessageScreen(Screen[str]):
         self.show()
 
     def reload(self) -> None:
-        """Something was committed: perhaps this message moved on."""
+        """Something was committed: perhaps this message moved on. Before its first draw, too."""
         fresh = self._views.delivery(self.message.ref)
         if fresh is not None and fresh != self.message:
             self.message = fresh
-            self.show()
+            if self.query("#keys"):
+                self.show()
 
     def show(self) -> None:
         """The facts as they are now, and the keys that make sense."""

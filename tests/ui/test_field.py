@@ -15,6 +15,7 @@ from crisiskit.errors import StoreError
 from crisiskit.field.app import FieldApp
 from crisiskit.forms import catalog
 from crisiskit.model import Precedence, RecordKind, State
+from crisiskit.screens.view import MessageScreen
 from crisiskit.step import EpochOpened, Sealed, Spent
 from crisiskit.store.store import Store
 
@@ -296,3 +297,16 @@ async def test_the_head_shows_the_time_of_day(
     expected = time.strftime("%H:%M", time.localtime(noon / 1000))
     async with show(kit) as pilot:
         assert seen(pilot)[0].rstrip().endswith(expected)
+
+
+async def test_a_message_that_moves_on_while_its_page_opens_is_shown_as_it_is(
+    kit: Any, show: Any, wait: Any
+) -> None:
+    kit.keep("bridge gone")
+    async with show(kit) as pilot:
+        page = MessageScreen(pilot.app.views, pilot.app.views.page()[0])
+        opened = pilot.app.push_screen(page)
+        kit.store._db.execute("UPDATE delivery SET state = ?", (State.HELD,))
+        page.reload()
+        await opened
+        assert "HELD" in await wait(pilot, "bridge gone")
