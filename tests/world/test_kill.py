@@ -87,9 +87,12 @@ def send_and_kill(home: Path, lines: str, after_ids: int, then_s: float) -> list
         env=os.environ | {"CRISISKIT_LANG": "en", "PYTHONUNBUFFERED": "1"},
     )
     assert process.stdin is not None and process.stdout is not None
-    feeder = threading.Thread(target=_feed, args=(process.stdin, lines))
+    running = threading.Event()
+    feeder = threading.Thread(target=_feed, args=(process.stdin, lines, running))
     feeder.start()
-    printed = [process.stdout.readline() for _ in range(after_ids)]
+    printed = [process.stdout.readline() for _ in range(min(1, after_ids))]
+    running.set()
+    printed += [process.stdout.readline() for _ in range(after_ids - 1)]
     time.sleep(then_s)
     process.kill()
     printed += process.stdout.readlines()
@@ -99,13 +102,18 @@ def send_and_kill(home: Path, lines: str, after_ids: int, then_s: float) -> list
     return [line.strip() for line in printed if line.endswith("\n")]
 
 
-def _feed(pipe: IO[str], lines: str) -> None:
-    """Line by line, as a sensor writes: lines that come together are kept together."""
+def _feed(pipe: IO[str], lines: str, running: threading.Event) -> None:
+    """Line by line, as a sensor writes: lines that come together are kept together.
+
+    The second waits until the first is kept, however long the program took to start: what had
+    gathered in the pipe meanwhile would be kept as one, and no kill could hit its middle.
+    """
     with suppress(BrokenPipeError):
         for line in lines.splitlines(keepends=True):
             pipe.write(line)
             pipe.flush()
             time.sleep(0.004)
+            running.wait()
     with suppress(BrokenPipeError):
         pipe.close()
 
