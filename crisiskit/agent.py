@@ -193,7 +193,7 @@ class Agent:
         engine.adopt(paths)
         for link in self._links:
             if link.name in self._up:
-                self._commit(engine.handle(LinkUp(link.name, link.traits), self._now()))
+                self._commit(engine.handle(LinkUp(link.name, link.link.traits), self._now()))
 
     def _handle(self, event: Event) -> None:
         """Event, commit, then send. Raises CrisiskitError if it could not be committed."""
@@ -333,7 +333,7 @@ class Agent:
             self._up.add(link.name)
             self._settled.add(link.name)
             log.info("link_up link=%s", link.name)
-            self._quietly(LinkUp(link.name, link.traits))
+            self._quietly(LinkUp(link.name, link.link.traits))
         elif not up and link.name in self._up:
             self._up.discard(link.name)
             self._quietly(LinkDown(link.name))

@@ -20,6 +20,8 @@ compile() {
 
 mkdir -p requirements
 compile dev "Everything: what crisiskit runs on, is built with and is checked with." \
-    pyproject.toml --group build --group dev
+    pyproject.toml --extra links --group build --group dev
 compile run "What crisiskit runs on." pyproject.toml --constraints requirements/dev.txt
+compile links "What crisiskit runs on, with the optional parts of every link." \
+    pyproject.toml --extra links --constraints requirements/dev.txt
 compile build "What crisiskit is built with." --group build --constraints requirements/dev.txt

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 import crisiskit
 from crisiskit import errors, i18n
 from crisiskit.errors import CrisiskitError, StoreError, UsageError
-from crisiskit.i18n import ERRORS, NOTICES, TROUBLES, explain, set_language
+from crisiskit.i18n import explain, set_language
 from crisiskit.model import Notice
+from crisiskit.sentences import ERRORS, NOTICES, TROUBLES
 from transports.link import Trouble
 
 SOURCE = Path(crisiskit.__file__).parent

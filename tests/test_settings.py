@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crisiskit import i18n
+from crisiskit import i18n, sentences
 from crisiskit.errors import CrisiskitError, SettingsError
 from crisiskit.settings import LinkPrice, Settings, home_dir, load
 from transports.link import Link, LinkKind, Traits
@@ -260,7 +260,7 @@ def test_any_text_is_settings_or_a_sentence(
     try:
         read(home, text)
     except CrisiskitError as error:
-        assert error.code in i18n.ERRORS
+        assert error.code in sentences.ERRORS
 
 
 # -- where it lives --------------------------------------------------------------------------

@@ -138,7 +138,11 @@ class Receiver(Protocol):
 
 
 class Link(Protocol):
-    """One link. ``run`` owns the device from open to close; the other calls need it running."""
+    """One link. ``run`` owns the device from open to close; the other calls need it running.
+
+    ``traits`` is read anew each time the link comes up: a route that became a metered one is
+    told by going down and up again.
+    """
 
     traits: Traits
 

@@ -79,7 +79,7 @@ def install(wheel: Path, machine: str) -> None:
     fits = [f"--python-version={MINOR}", "--implementation=cp", f"--platform=linux_{machine}"]
     wheels = ROOT / "wheels"
     source = ["--no-index", f"--find-links={wheels}"] if wheels.is_dir() else []
-    locked = ["--require-hashes", f"--requirement={ROOT / 'requirements' / 'run.txt'}"]
+    locked = ["--require-hashes", f"--requirement={ROOT / 'requirements' / 'links.txt'}"]
     run(*pip, *into, *fits, *platforms, *source, *locked)
     run(*pip, *into, "--no-index", "--upgrade", wheel)
 

@@ -94,7 +94,10 @@ def test_each_entry_point_leads_somewhere(target: str) -> None:
 
 def test_each_dependency_has_its_line_in_the_decisions() -> None:
     page = (ROOT / "docs" / "decisions" / "0001-dependencies.md").read_text("utf-8")
-    names = [need.partition(">")[0] for need in PROJECT["dependencies"]]
+    needs = [*PROJECT["dependencies"]]
+    for extra in ("neighbours", "sms", "web"):
+        needs += PROJECT["optional-dependencies"][extra]
+    names = [need.partition(">")[0] for need in needs]
     assert [name for name in names if f"| {name} " not in page] == []
 
 
@@ -106,9 +109,10 @@ def test_the_locked_files_name_no_index_and_hash_every_package() -> None:
         assert packages and all(line.endswith("\\") for line in packages), lock.name
 
 
-def test_what_runs_is_locked_the_same_in_both_files() -> None:
-    run, dev = (pins(ROOT / "requirements" / name) for name in ("run.txt", "dev.txt"))
-    assert run.items() <= dev.items()
+def test_what_runs_is_locked_the_same_in_all_files() -> None:
+    names = ("run.txt", "links.txt", "dev.txt")
+    run, links, dev = (pins(ROOT / "requirements" / name) for name in names)
+    assert run.items() <= links.items() <= dev.items()
     needed = {need.partition(">")[0] for need in PROJECT["dependencies"]}
     assert needed <= run.keys()
 

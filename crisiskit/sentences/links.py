@@ -1,0 +1,62 @@
+"""Links and devices: the word on the link bar and the sentence behind it, and their errors."""
+
+from __future__ import annotations
+
+from crisiskit.mark import N_
+
+TROUBLES = {
+    "no_service": (
+        N_("no service"),
+        N_("No network can be reached. Give the antenna a clear view; it is tried again."),
+    ),
+    "busy": (N_("busy"), N_("The other side is busy. It is tried again in a moment.")),
+    "refused": (
+        N_("refused"),
+        N_("The other side refuses this link. Check the account, address and rights of use."),
+    ),
+    "too_large": (
+        N_("too large"),
+        N_("The link takes no piece of this size. Tell whoever looks after this installation."),
+    ),
+    "device_gone": (
+        N_("unplugged"),
+        N_("The device is not there. Check cable and power; it is found again by itself."),
+    ),
+    "device_busy": (
+        N_("in use"),
+        N_("Another program is using the device. Close that program; it is tried again."),
+    ),
+    "out_of_credit": (
+        N_("no credit"),
+        N_("The credit of this link is used up. Ask the center to top it up, or use another link."),
+    ),
+    "hardware": (
+        N_("faulty"),
+        N_("The device reports a fault. Switch it off and on; if it stays, replace it."),
+    ),
+}
+
+LINK_ERRORS = {
+    "link_kind_unknown": N_("There is no kind of link “{kind}”. Choose one of: {known}."),
+    "link_kind_broken": N_("The kind of link “{kind}” cannot be used: {why}. Reinstall it."),
+    "device_missing": N_(
+        "The device {device} is not there. Plug it in, or correct its name in the settings."
+    ),
+    "device_busy": N_("Another program is using {device}. Close that program and try again."),
+    "device_denied": N_(
+        "You have no right to use {device}. Ask whoever looks after this machine; on Linux your "
+        "account must be in the group “dialout”."
+    ),
+    "device_gone": N_(
+        "The device {device} has gone. Check cable and power; what was not sent stays kept."
+    ),
+    "gateway_unreachable": N_(
+        "The gateway {address} does not answer. Check its address and the network; what was not "
+        "sent stays kept."
+    ),
+    "port_in_use": N_(
+        "Another program is listening on {address}. Stop it, or choose another port."
+    ),
+}
+
+LINK_NOTICES: dict[str, str] = {}
