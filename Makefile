@@ -32,7 +32,7 @@ demo: env ## try it: a center, a kit and a played satellite modem on this machin
 	@$(BIN)/crisiskit demo $(ARGS)
 
 test: env-dev ## run the tests (ARGS="-k name" for some of them)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 fuzz: env-dev ## throw hostile bytes at every door (MINUTES=10, or FRAMES=1000000; SEED= replays)
 	@$(BIN)/python -m crisiskit.sim.fuzz --minutes $(MINUTES) --frames $(FRAMES) \
