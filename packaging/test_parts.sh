@@ -2,7 +2,7 @@
 # Installs the real programs that some tests play with (Debian, Ubuntu). Without them those tests
 # are skipped; with CRISISKIT_TEST_PARTS=all they fail.
 set -euo pipefail
-parts=(dbus direwolf gpsd python3-dbusmock)
+parts=(dbus direwolf gpsd iproute2 python3-dbusmock)
 missing=()
 for part in "${parts[@]}"; do
     dpkg-query -W -f '${Status}' "$part" 2>/dev/null | grep -q 'ok installed' || missing+=("$part")

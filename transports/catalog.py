@@ -18,6 +18,8 @@ BUILT_IN = {
     "tcp": "transports.tcp:Tcp",
     "tcp-listen": "transports.tcp:TcpListen",
     "serial": "transports.serial:SerialLine",
+    "wss": "transports.websocket:Wss",
+    "wss-listen": "transports.websocket:WssListen",
     "directip": "transports.directip:DirectIp",
 }
 

@@ -31,6 +31,7 @@ class Trouble(StrEnum):
     NO_SERVICE = "no_service"
     BUSY = "busy"
     REFUSED = "refused"
+    UNTRUSTED = "untrusted"
     TOO_LARGE = "too_large"
     DEVICE_GONE = "device_gone"
     DEVICE_BUSY = "device_busy"

@@ -15,15 +15,18 @@ from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
 
-import msgspec
-
+from transports.calling import (
+    PAUSE_S_MAX,
+    PAUSE_S_MIN,
+    Caller,
+    CallSettings,
+    IpSettings,
+    ip_traits,
+)
 from transports.common import (
     Connections,
-    FrameBytes,
-    NotNegative,
     PortNumber,
     PortOrAny,
-    Positive,
     check_size,
     hand_up,
     listening,
@@ -38,32 +41,19 @@ JUNK_BYTES_MAX = 65_536
 KERNEL_BYTES_MAX = 65_536  # what waits in the kernel cannot be overtaken by something urgent
 CONNECT_S_MAX = 20.0
 SEND_S_MAX = 15.0
-PAUSE_S_MIN = 0.5
-PAUSE_S_MAX = 30.0
 DEAD_PEER_S = 60
 SILENCE_S = 30
 SILENCE_METERED_S = 600  # each question whether the peer still lives is billed there
-BITS_PER_BYTE = 8
 
 
-class _Common(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Sizes in bytes, rates in bits a second, times in seconds."""
-
-    mtu: FrameBytes = 4096
-    rate_bit_s: Positive = 1_000_000
-    latency_s: NotNegative = 0.05
-    receipt_delay_s: NotNegative = 0.05
-    repeat_s: Positive = 4.0
-
-
-class TcpSettings(_Common, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class TcpSettings(CallSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where to call."""
 
     host: str = "127.0.0.1"
     port: PortNumber
 
 
-class TcpListenSettings(_Common, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class TcpListenSettings(IpSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where to be called. Port 0 takes a free one and keeps it as long as the link object."""
 
     bind: str = "127.0.0.1"
@@ -79,7 +69,7 @@ class Tcp:
 
     def traits(self, settings: TcpSettings, price: Mapping[str, int]) -> Traits:
         """See :class:`transports.link.LinkKind`."""
-        return _traits(settings, price, listens=False)
+        return ip_traits(settings, price, listens=False)
 
     def open(self, settings: TcpSettings, traits: Traits) -> TcpLink:
         """See :class:`transports.link.LinkKind`."""
@@ -94,7 +84,7 @@ class TcpListen:
 
     def traits(self, settings: TcpListenSettings, price: Mapping[str, int]) -> Traits:
         """See :class:`transports.link.LinkKind`."""
-        return _traits(settings, price, listens=True)
+        return ip_traits(settings, price, listens=True)
 
     def open(self, settings: TcpListenSettings, traits: Traits) -> TcpListenLink:
         """See :class:`transports.link.LinkKind`."""
@@ -102,33 +92,28 @@ class TcpListen:
 
 
 class TcpLink:
-    """Calls ``host:port`` and calls again, after growing pauses, as long as it runs."""
+    """Calls ``host:port`` as long as it runs, see :class:`transports.calling.Caller`."""
 
     def __init__(
         self, settings: TcpSettings, traits: Traits, chance: random.Random | None = None
     ) -> None:
         self.traits = traits
         self._settings = settings
-        self._chance = chance or random.Random()
+        self._caller = Caller(
+            settings.host, settings.port, settings, traits, chance or random.Random()
+        )
         self._connection: _Connection | None = None
 
     async def run(self, receiver: Receiver) -> None:
         """See :class:`transports.link.Link`. Never gives up by itself."""
-        pause_s = PAUSE_S_MIN
-        try:
-            while True:
-                reason, useful = await self._call_once(receiver)
-                if useful:
-                    pause_s = PAUSE_S_MIN
-                log.info("tcp lost port=%d reason=%s", self._settings.port, reason)
-                receiver.state(LinkState(Phase.DOWN, None, Trouble.NO_SERVICE, reason))
-                # Spread, so that all kits of a center that restarts do not call at once.
-                await asyncio.sleep(pause_s * self._chance.uniform(0.5, 1.0))
-                pause_s = min(2 * pause_s, PAUSE_S_MAX)
-        finally:
-            receiver.state(LinkState(Phase.DOWN))
 
-    async def _call_once(self, receiver: Receiver) -> tuple[str, bool]:
+        async def call(traits: Traits) -> tuple[str, Trouble, bool]:
+            reason, useful = await self._call_once(receiver, traits)
+            return reason, Trouble.NO_SERVICE, useful
+
+        await self._caller.run(receiver, call)
+
+    async def _call_once(self, receiver: Receiver, traits: Traits) -> tuple[str, bool]:
         """Call and serve one connection to its end; why it ended, and whether it was of use."""
         receiver.state(LinkState(Phase.OPENING))
         try:
@@ -143,7 +128,8 @@ class TcpLink:
             return "no answer", False
         except OSError as error:
             return str(error), False
-        connection = _Connection(reader, writer, self.traits)
+        self.traits = traits
+        connection = _Connection(reader, writer, traits)
         self._connection = connection
         receiver.state(LinkState(Phase.READY))
         try:
@@ -236,7 +222,7 @@ class _Connection:
         self._began_at = self._heard_at = self._now()
         self._ended = ""
         writer.transport.set_write_buffer_limits(high=0)
-        _tune(writer.get_extra_info("socket"), SILENCE_METERED_S if traits.metered else SILENCE_S)
+        tune(writer.get_extra_info("socket"), SILENCE_METERED_S if traits.metered else SILENCE_S)
 
     @property
     def proven(self) -> bool:
@@ -294,19 +280,7 @@ class _Connection:
         self._writer.close()
 
 
-def _traits(settings: _Common, price: Mapping[str, int], listens: bool) -> Traits:
-    return Traits(
-        mtu_bytes=settings.mtu,
-        latency_s=settings.latency_s,
-        rate_bytes_s=settings.rate_bit_s / BITS_PER_BYTE,
-        price_byte_micros=price.get("byte_micros", 0),
-        repeat_s=settings.repeat_s,
-        receipt_delay_s=settings.receipt_delay_s,
-        listens=listens,
-    )
-
-
-def _tune(sock: socket.socket, silence_s: int) -> None:
+def tune(sock: socket.socket, silence_s: int) -> None:
     """Small frames leave at once; a dead peer is noticed; little waits in the kernel."""
     options = [
         (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),

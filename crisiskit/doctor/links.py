@@ -56,7 +56,20 @@ def _link(link: LinkSettings, ours: bool, clear: bool) -> Finding:
     if trouble is not None:
         return wrong(f"link.{link.name}", f"{link.name}: {explain(trouble)}")
     words = _("Link {name} ({kind}), READABLE BY ALL.") if clear else _("Link {name} ({kind}).")
-    return ok(f"link.{link.name}", words.format(name=link.name, kind=link.kind))
+    text = words.format(name=link.name, kind=link.kind)
+    if certificate := getattr(link.options, "certificate", None):
+        text += " " + _("Its callers may pin {pin}.").format(pin=_pin(certificate))
+    return ok(f"link.{link.name}", text)
+
+
+def _pin(certificate: str) -> str:
+    """The pin of a certificate file, a question mark where it cannot be read."""
+    from transports.tls import pin_of
+
+    try:
+        return pin_of(Path(certificate).read_bytes())
+    except (OSError, ValueError):
+        return "?"
 
 
 def _device(port: str, ours: bool) -> CrisiskitError | None:

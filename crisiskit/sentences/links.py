@@ -14,6 +14,13 @@ TROUBLES = {
         N_("refused"),
         N_("The other side refuses this link. Check the account, address and rights of use."),
     ),
+    "untrusted": (
+        N_("not trusted"),
+        N_(
+            "The other side does not prove that it is the center. In a hotel or airport open any "
+            "page in a browser and log in; else check pin or certificate in the settings."
+        ),
+    ),
     "too_large": (
         N_("too large"),
         N_("The link takes no piece of this size. Tell whoever looks after this installation."),
