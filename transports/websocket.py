@@ -150,6 +150,8 @@ class WssLink:
                 frames = await _serve(called, receiver, "")
         except TimeoutError:
             return "no answer", Trouble.NO_SERVICE, False
+        except aiohttp.ServerFingerprintMismatch:
+            return "another public key than the pinned one", Trouble.UNTRUSTED, False
         except aiohttp.ClientError as error:
             return str(error), _trouble(error), False
         except OSError as error:
@@ -277,10 +279,10 @@ def _place(url: str) -> tuple[str, int]:
 
 
 def _trouble(error: Exception) -> Trouble:
-    """Nobody there; somebody who is not whom we look for; somebody who does not want us."""
+    """Nobody there; somebody who cannot prove who it is; somebody who does not want us."""
     import aiohttp
 
-    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch):
+    if isinstance(error, aiohttp.ClientSSLError):
         return Trouble.UNTRUSTED
     if isinstance(error, aiohttp.WSServerHandshakeError | aiohttp.ClientHttpProxyError):
         return Trouble.REFUSED
