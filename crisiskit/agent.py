@@ -113,7 +113,7 @@ class _Shown:
         old, new = self.written, self.state
         if old is None:
             return True
-        if (old.phase, old.reason) != (new.phase, new.reason):
+        if (old.phase, old.reason, old.status) != (new.phase, new.reason, new.status):
             return now_s - self.written_s >= SHOW_PHASE_S
         return old != new and now_s - self.written_s >= SHOW_SIGNAL_S
 
@@ -312,7 +312,8 @@ class Agent:
                 await link.link.run(_Receiver(self, link))
             except LinkError as error:
                 log.warning("link_down link=%s code=%s %s", link.name, error.code, error.detail)
-                self._link_state(link, LinkState(Phase.DOWN, reason=error.code))
+                told = self._shown[link.name].state.status
+                self._link_state(link, LinkState(Phase.DOWN, reason=error.code, status=told))
                 wait = error.retry_after_s
             except Exception:
                 log.exception("link_bug link=%s", link.name)
@@ -359,6 +360,7 @@ class Agent:
                     state.reason,
                     state.waiting,
                     not link.traits.may_encrypt,
+                    state.status,
                 )
             except (StoreError, BusyError) as error:
                 log.debug("link_state_not_shown code=%s", error.code)

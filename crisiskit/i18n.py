@@ -16,7 +16,7 @@ from crisiskit.errors import CrisiskitError
 from crisiskit.harmless import clean_line, in_line
 from crisiskit.mark import N_ as N_
 from crisiskit.model import Notice
-from crisiskit.sentences import ERRORS, NOTICES, TROUBLES
+from crisiskit.sentences import ERRORS, NOTICES, STATUSES, TROUBLES
 
 LANGUAGES = ("en", "fr")
 DOMAIN = "crisiskit"
@@ -77,6 +77,11 @@ def trouble_text(code: str, lang: str | None = None) -> str:
     if code not in TROUBLES:
         return _fill(speak(lang)(_UNKNOWN_TROUBLE), {"code": code})
     return speak(lang)(TROUBLES[code][1])
+
+
+def status_text(status: str, lang: str | None = None) -> str:
+    """What a device said of its last try, in a sentence; empty where nobody knows the code."""
+    return speak(lang)(STATUSES[status]) if status in STATUSES else ""
 
 
 def notice_text(notice: Notice, lang: str | None = None) -> str:

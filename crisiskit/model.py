@@ -245,7 +245,8 @@ class Kit:
 class LinkView:
     """A link as the link bar shows it, with what it has cost so far today.
 
-    ``clear``: all that goes out by it can be read by all.
+    ``clear``: all that goes out by it can be read by all. ``status``: what the device itself said
+    of its last try, see :class:`transports.link.LinkState`.
     """
 
     name: str
@@ -259,6 +260,7 @@ class LinkView:
     micros_today: int
     bytes_today: int
     clear: bool = False
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True)

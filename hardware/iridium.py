@@ -15,6 +15,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from enum import IntFlag
 from types import TracebackType
 
 from hardware.at import COUNT_LIMIT, Answer, Result
@@ -54,11 +55,25 @@ class Memory:
 
     ``last_mt``: MTMSN and payload of the message that was handed up and not cleared yet.
     ``writing``: size of the payload that the modem may still be waiting for.
+    ``garbled``: MTMSN of a message whose bytes came damaged each time they were read.
     """
 
     last_mt: tuple[int, bytes] | None = None
     writing: int = 0
+    garbled: int | None = None
     session_ended_at: float | None = None
+
+
+class DeliveryCode(IntFlag):
+    """Delivery Short Code (+SBDDSC): what the gateway does with messages that wait for us.
+
+    ``HOLD``: it keeps them; sessions only send. ``LEAVE``: it delivers, and keeps them all the
+    same: for a drill that must not use up real orders.
+    """
+
+    NONE = 0
+    LEAVE = 0x40
+    HOLD = 0x80
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +82,7 @@ class Options:
 
     baud: int = 19200
     flow_control: bool = False
+    delivery: DeliveryCode = DeliveryCode.NONE
     timing: Timing = field(default_factory=Timing)
 
 
@@ -81,7 +97,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Buffers:
-    """The answer to +SBDSX: what lies in the modem, and how many messages wait for it."""
+    """The answer to +SBDSX: what lies in the modem, and how many messages wait for it.
+
+    Firmware that only has +SBDS does not tell of rings and waiting messages.
+    """
 
     mo: bool
     momsn: int
@@ -111,7 +130,13 @@ async def open_modem(
                 open_port(path, options.baud, options.flow_control)
             )
             modem = await stack.enter_async_context(
-                Modem(port, memory, options.timing, flow_control=options.flow_control)
+                Modem(
+                    port,
+                    memory,
+                    options.timing,
+                    flow_control=options.flow_control,
+                    delivery=options.delivery,
+                )
             )
             try:
                 await modem.start()
@@ -132,18 +157,27 @@ class Modem:
     """One started modem on an open port; a context manager around its reading task.
 
     ``changed`` is set whenever ``signal`` (bars 0..5), ``service``, ``ring`` or the port's
-    life changes; the caller clears it. ``queued`` counts messages waiting at the gateway.
+    life changes; the caller clears it. ``queued`` counts messages waiting at the gateway,
+    ``damaged`` those that came over the port with a wrong checksum and were given up.
     """
 
     def __init__(
-        self, port: Port, memory: Memory, timing: Timing, *, flow_control: bool = False
+        self,
+        port: Port,
+        memory: Memory,
+        timing: Timing,
+        *,
+        flow_control: bool = False,
+        delivery: DeliveryCode = DeliveryCode.NONE,
     ) -> None:
         self.identity = Identity("", "", "")
         self.signal: int | None = None
         self.service: bool | None = None
         self.ring = False
         self.queued = 0
+        self.damaged = 0
         self.changed = asyncio.Event()
+        self._delivery = delivery
         self._memory = memory
         self._timing = timing
         self._flow_control = flow_control
@@ -210,21 +244,38 @@ class Modem:
         flow = "AT&K3" if self._flow_control else "AT&K0"
         await self._line.must("ATE0")
         self._line.expect_no_echo()
-        for text in ("ATV1Q0", flow, "AT&D0"):
-            await self._line.must(text)
-        imei = (await self._line.must("AT+CGSN")).lines
-        model = (await self._line.must("AT+CGMM")).lines
-        firmware = re.search(r"TA\d{5}", " ".join((await self._line.command("AT+CGMR")).lines))
-        if not imei or not re.fullmatch(r"\d{15}", imei[0]):
-            raise ModemError(ModemTrouble.GARBLED, "no IMEI")
-        self.identity = Identity(
-            imei[0], model[0] if model else "", firmware.group() if firmware else ""
-        )
+        await self._line.must("ATV1Q0")
+        for text in (flow, "AT&D0"):
+            await self._line.command(text)  # a board without these lines may refuse them
+        self.identity = await self._identify()
         for text in ("AT+SBDMTA=1", "AT+CIER=1,1,1"):
             await self._line.command(text)  # not every firmware has them
+        await self._set_delivery()
         await self.buffers()
         self.check()
         return self.identity
+
+    async def _identify(self) -> Identity:
+        """Who it is. Only the IMEI must be there, by one command or the other."""
+        for text in ("AT+CGSN", "AT+GSN"):
+            lines = (await self._line.command(text)).lines
+            imei = next((line for line in lines if re.fullmatch(r"\d{15}", line)), None)
+            if imei is not None:
+                break
+        else:
+            raise ModemError(ModemTrouble.GARBLED, "no IMEI")
+        model = (await self._line.command("AT+CGMM")).lines
+        firmware = re.search(r"TA\d{5}", " ".join((await self._line.command("AT+CGMR")).lines))
+        return Identity(imei, model[0] if model else "", firmware.group() if firmware else "")
+
+    async def _set_delivery(self) -> None:
+        """Always said, since the modem may remember the last drill.
+
+        A drill on a modem that cannot leave messages in the queue would use up real orders.
+        """
+        answer = await self._line.command(f"AT+SBDDSC={int(self._delivery)}")
+        if not answer.ok and self._delivery:
+            raise ModemError(ModemTrouble.REFUSED, "AT+SBDDSC")
 
     async def recover(self) -> None:
         """Bring a modem back that was silent, talked nonsense or restarted. ModemError if not.
@@ -236,7 +287,11 @@ class Modem:
 
     async def buffers(self) -> Buffers:
         """What lies in the modem (+SBDSX); an MT message in it counts as unread from now on."""
-        numbers = _numbers(await self._line.must("AT+SBDSX"), "+SBDSX:", 6)
+        answer = await self._line.command("AT+SBDSX")
+        if answer.ok:
+            numbers = _numbers(answer, "+SBDSX:", 6)
+        else:
+            numbers = [*_numbers(await self._line.must("AT+SBDS"), "+SBDS:", 4), 0, 0]
         found = Buffers(
             mo=bool(numbers[0]),
             momsn=numbers[1],
@@ -273,6 +328,8 @@ class Modem:
     async def settle(self, deliver: Deliver) -> bool:
         """After a session: clear what was sent, hand up what came. True when all is done.
 
+        What came damaged is never handed up.
+
         ``deliver`` returns whether the message is durable above; until then it stays in the
         modem. A message that was handed up once and is still there is only cleared.
         """
@@ -282,7 +339,9 @@ class Modem:
         if self._unread is None:
             return True
         payload = await self._read_mt()
-        if payload:
+        if payload is None:
+            self.damaged += 1
+        elif payload:
             message = (self._unread, payload)
             if message != self._memory.last_mt and not await deliver(payload):
                 return False
@@ -379,12 +438,22 @@ class Modem:
                 raise ModemError(ModemTrouble.TOO_LARGE, f"{len(payload)} bytes")
         raise ModemError(ModemTrouble.REFUSED, f"{text} {verdict}".rstrip())
 
-    async def _read_mt(self) -> bytes:
+    async def _read_mt(self) -> bytes | None:
+        """The MT message. None for one that stays damaged after the port was opened anew.
+
+        It is given up then, so that it does not stop all traffic: no receipt goes out for it,
+        and its sender sends it again.
+        """
         for _ in range(READ_TRIES):
             answer = await self._line.counted("AT+SBDRB")
             if answer.ok:
+                self._memory.garbled = None
                 return answer.data
             await self._line.quiet()
+        if self._unread is not None and self._memory.garbled == self._unread:
+            self._memory.garbled = None
+            return None
+        self._memory.garbled = self._unread
         raise ModemError(ModemTrouble.GARBLED, "AT+SBDRB")
 
     async def _clear(self, which: int) -> None:

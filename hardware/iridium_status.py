@@ -33,6 +33,11 @@ class MoStatus:
     wait_s: float | None = None
     alarm: bool = False
 
+    @property
+    def known(self) -> bool:
+        """Whether the manuals say what it means."""
+        return self.code in _KNOWN
+
 
 RADIO_OFF = 34
 NO_NETWORK = 32

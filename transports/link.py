@@ -10,7 +10,7 @@ and knows nothing of records, keys or the store. Two calls carry everything:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -108,7 +108,8 @@ class LinkState:
     """A link as the status bar shows it. ``signal`` is 0..5 bars, None where unknown.
 
     ``reason`` is a :class:`Trouble` word, or empty; ``detail`` is technical.
-    ``waiting`` counts frames known to wait at the far side (a mailbox queue).
+    ``waiting`` counts frames known to wait at the far side (a mailbox queue). ``status`` is
+    what the device itself said, as a code with a sentence of its own above: ``sbd-32``.
     """
 
     phase: Phase
@@ -116,6 +117,7 @@ class LinkState:
     reason: str = ""
     detail: str = ""
     waiting: int = 0
+    status: str = ""
 
 
 class Receiver(Protocol):
@@ -161,6 +163,23 @@ class Link(Protocol):
 
     async def poll(self) -> None:
         """Ask a mailbox for waiting frames; where there is none, return at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a self-test looked at. ``what``: ``modem``, ``signal``, ``loopback``,
+    ``service`` or a word of the kind's own; ``value`` is what was found, technical."""
+
+    what: str
+    good: bool
+    value: str = ""
+
+
+class SelfTested(Protocol):
+    """A kind of link may also have a test of its own that costs nothing and loses nothing."""
+
+    async def self_test(self, settings: Any) -> Sequence[Finding]:
+        """Look at the device; nobody else uses it meanwhile. LinkError when it cannot be had."""
 
 
 class LinkKind(Protocol):

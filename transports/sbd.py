@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from hardware.at_line import ModemError
-from hardware.iridium import Memory, Options, Timing, open_modem
+from hardware.iridium import DeliveryCode, Memory, Options, Timing, open_modem
 from hardware.iridium_status import Backoff
 from hardware.port import PortError, path_exists, wait_for_path
 from transports.common import NotNegative, Positive, check_size
-from transports.link import LinkError, LinkState, Phase, Receiver, Traits, Trouble
-from transports.sbd_server import Board, Desk, Policy, Server, link_error
+from transports.link import Finding, LinkError, LinkState, Phase, Receiver, Traits, Trouble
+from transports.sbd_server import Board, Desk, Policy, Server, link_error, trouble_code
 
 SESSION_S = 20.0  # one session with a good sky
 FRAME_EVERY_S = 40.0  # one after the other, pauses included
 DRAIN_PAUSE_GAPS = 3
+TEST_BYTES = bytes(range(256)) + b"\r\nOK\r\n"  # whatever a line might swallow
 
 
 class SbdSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -30,6 +31,8 @@ class SbdSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     ``credit_bytes``: one credit per started so many bytes. ``poll_every_s`` 0: the mailbox is
     asked only after a ring alert or with an outgoing frame. ``drain_max``: mailbox checks in
     a row before a pause. ``session_timeout_s``: a session of that length is a hung modem.
+    ``incoming``: ``fetch`` messages that wait at the gateway, ``hold`` them there and only send,
+    or ``leave`` each there although it was fetched, for drills.
     """
 
     port: Annotated[str, msgspec.Meta(min_length=1)]
@@ -43,6 +46,14 @@ class SbdSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     receipt_delay_s: NotNegative = 600.0
     repeat_s: Positive = 1800.0
     session_timeout_s: Positive = 90.0
+    incoming: Literal["fetch", "hold", "leave"] = "fetch"
+
+
+_DELIVERY = {
+    "fetch": DeliveryCode.NONE,
+    "hold": DeliveryCode.HOLD,
+    "leave": DeliveryCode.LEAVE,
+}
 
 
 class Sbd:
@@ -67,6 +78,21 @@ class Sbd:
         """See :class:`transports.link.LinkKind`."""
         return SbdLink(settings, traits)
 
+    async def self_test(self, settings: SbdSettings) -> list[Finding]:
+        """See :class:`transports.link.SelfTested`. Loops bytes through the modem, not the sky."""
+        options = Options(settings.baud, settings.flow_control)
+        try:
+            async with open_modem(settings.port, options, Memory()) as modem:
+                who = modem.identity
+                found = [Finding("modem", True, f"{who.model} {who.firmware} {who.imei}".strip())]
+                bars = await modem.ask_signal()
+                found.append(Finding("signal", bool(bars), f"{bars or 0}/5"))
+                if modem.unread:
+                    return [*found, Finding("loopback", True, "not tried: a message waits in it")]
+                return [*found, Finding("loopback", await modem.self_test(TEST_BYTES))]
+        except (PortError, ModemError) as error:
+            raise link_error(error) from error
+
 
 class SbdLink:
     """One modem. ``run`` alone talks to it; ``send`` and ``poll`` leave word and wait."""
@@ -89,6 +115,7 @@ class SbdLink:
             poll_every_s=settings.poll_every_s,
             drain_max=settings.drain_max,
             drain_pause_s=DRAIN_PAUSE_GAPS * self._timing.gap_s,
+            fetches=settings.incoming == "fetch",
         )
         self._chance = chance
         self._backoff = Backoff(chance)
@@ -105,7 +132,12 @@ class SbdLink:
                 board.show(LinkState(Phase.DOWN, None, Trouble.DEVICE_GONE, port))
                 await wait_for_path(port)
             board.show(LinkState(Phase.OPENING))
-            options = Options(self._settings.baud, self._settings.flow_control, self._timing)
+            options = Options(
+                self._settings.baud,
+                self._settings.flow_control,
+                _DELIVERY[self._settings.incoming],
+                self._timing,
+            )
             async with open_modem(port, options, self._memory) as modem:
                 self._desk.open(modem.changed)
                 reception = Backoff(self._chance)
@@ -115,7 +147,8 @@ class SbdLink:
                 await server.serve()
         except (PortError, ModemError) as error:
             failure = link_error(error)
-            down = LinkState(Phase.DOWN, None, failure.code, failure.detail)
+            told = trouble_code(error) if isinstance(error, ModemError) else ""
+            down = LinkState(Phase.DOWN, None, failure.code, failure.detail, status=told)
             raise failure from error
         finally:
             self._desk.close()

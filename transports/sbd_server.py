@@ -67,13 +67,27 @@ def link_error(error: PortError | ModemError) -> LinkError:
     return LinkError(Trouble.HARDWARE, f"{error}{advice}", SILENT_RETRY_S)
 
 
+def status_code(status: MoStatus) -> str:
+    """The name under which the end of a session is told to people."""
+    return f"sbd-{status.code}" if status.known else "sbd-reserved"
+
+
+def trouble_code(error: ModemError) -> str:
+    """The name under which the trouble of a modem is told to people."""
+    return f"modem-{error.code}"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """When to ask the mailbox unasked. Times in seconds, ``poll_every_s`` 0 is never."""
+    """When to ask the mailbox unasked. Times in seconds, ``poll_every_s`` 0 is never.
+
+    ``fetches``: a message that is fetched is gone from the gateway, so the next one comes.
+    """
 
     poll_every_s: float
     drain_max: int
     drain_pause_s: float
+    fetches: bool = True
 
 
 class Board:
@@ -197,15 +211,17 @@ class Server:
         self._backoff = backoff
         self._reception = reception
         self._now = asyncio.get_running_loop().time
-        self._draining = modem.queued > 0
+        self._draining = modem.queued > 0 and policy.fetches
         self._checks_in_row = 0
         self._check_at = 0.0
         self._poll_at = 0.0
         self._succeeded_at = self._now()
         self._heartbeat_at = self._now() + HEARTBEAT_S
         self._troubles = 0
+        self._damaged = 0
         self._reason = ""
         self._detail = ""
+        self._status = ""
 
     async def serve(self) -> None:
         """Until cancelled. Raises PortError or ModemError when the port must be reopened."""
@@ -223,7 +239,9 @@ class Server:
 
     async def _step(self) -> None:
         """One session, or some waiting."""
-        if not await self._modem.settle(self._deliver):
+        settled = await self._modem.settle(self._deliver)
+        self._tell_of_damage()
+        if not settled:
             self._desk.end_all(
                 LinkError(Trouble.BUSY, "an arrived frame cannot be stored", STORE_RETRY_S)
             )
@@ -248,6 +266,12 @@ class Server:
             self._succeeded(session, job)
         else:
             await self._failed(session.status, job)
+
+    def _tell_of_damage(self) -> None:
+        if self._modem.damaged > self._damaged:
+            self._damaged = self._modem.damaged
+            log.error("sbd message damaged on its way from the modem, given up")
+            self._reason, self._status = Trouble.HARDWARE, "modem-damaged"
 
     async def _deliver(self, frame: bytes) -> bool:
         return await hand_up(self._receiver, frame)
@@ -277,7 +301,9 @@ class Server:
         self._backoff.succeeded()
         self._succeeded_at = self._now()
         self._poll_at = self._check_at = 0.0
-        self._reason = self._detail = ""
+        self._reason = self._detail = self._status = ""
+        if session.status.code:
+            self._status = status_code(session.status)
         if session.status.alarm:
             self._reason, self._detail = Trouble.TOO_LARGE, session.status.meaning
         if job is None:
@@ -291,7 +317,8 @@ class Server:
 
     def _plan_drain(self, session: Session, job: Job | None) -> None:
         """Go on at once while messages come, slower when they do not, and never for ever."""
-        self._draining = session.queued > 0 and session.status.code != MT_TOO_BIG
+        fetches = self._policy.fetches and session.status.code != MT_TOO_BIG
+        self._draining = session.queued > 0 and fetches
         if not self._draining:
             self._checks_in_row = 0
             return
@@ -315,6 +342,7 @@ class Server:
         trouble = _STATUS_TROUBLES.get(status.code, Trouble.NO_SERVICE)
         error = LinkError(trouble, f"status {status.code}: {status.meaning}", delay_s)
         self._reason, self._detail = error.code, error.detail
+        self._status = status_code(status)
         self._check_at = self._now() + delay_s
         if quick:
             self._poll_at = self._check_at
@@ -344,6 +372,7 @@ class Server:
         log.warning("sbd modem trouble=%s", error)
         failure = link_error(error)
         self._reason, self._detail = failure.code, failure.detail
+        self._status = trouble_code(error)
         self._desk.end_all(failure)
         if error.code is ModemTrouble.TOO_LARGE:
             return
@@ -355,7 +384,9 @@ class Server:
     def _show(self, phase: Phase) -> None:
         modem = self._modem
         signal = 0 if modem.service is False else modem.signal
-        self._board.show(LinkState(phase, signal, self._reason, self._detail, modem.queued))
+        self._board.show(
+            LinkState(phase, signal, self._reason, self._detail, modem.queued, self._status)
+        )
 
 
 def _end(done: asyncio.Future[None], error: LinkError | None) -> None:

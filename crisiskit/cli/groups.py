@@ -56,6 +56,12 @@ order = OrderGroup(
         "answer": "crisiskit.cli.orders:answer",
     },
 )
+link = LazyGroup(
+    "link",
+    _("Try a link."),
+    "crisiskit link test satellite",
+    {"test": "crisiskit.cli.linktest:test"},
+)
 duty = LazyGroup(
     "duty",
     _("The keys operators sign orders with."),

@@ -10,7 +10,7 @@ import click
 
 from crisiskit.cli.common import emit, examples, home_option, json_option, say
 from crisiskit.clock import wall_ms
-from crisiskit.i18n import _, ngettext, trouble_word
+from crisiskit.i18n import _, ngettext, status_text, trouble_text, trouble_word
 from crisiskit.installation import agent_runs, looking
 
 if TYPE_CHECKING:
@@ -45,6 +45,15 @@ def links(home: Path, as_json: bool) -> None:
         say(_("No agent runs here, so no link is open. Start one with “crisiskit agent”."))
         seen = {name: replace(view, phase=_DOWN, signal=None) for name, view in seen.items()}
     _print_table(tables, seen)
+    for table in tables:
+        view = seen.get(table.name)
+        if view is not None and (told := _told(view)):
+            click.echo(f"{table.name}: {told}")
+
+
+def _told(view: LinkView) -> str:
+    """What the device said of its last try, else what the trouble means; empty if all is well."""
+    return status_text(view.status) or (trouble_text(view.reason) if view.reason else "")
 
 
 def _row(table: LinkSettings, view: LinkView | None) -> dict[str, object]:
@@ -56,6 +65,8 @@ def _row(table: LinkSettings, view: LinkView | None) -> dict[str, object]:
         "phase": view.phase if view else _DOWN,
         "signal": view.signal if view else None,
         "reason": view.reason if view else "",
+        "status": view.status if view else "",
+        "status_text": _told(view) if view else "",
         "since": iso(view.since) if view else None,
         "waiting": view.waiting if view else 0,
         "bytes_today": view.bytes_today if view else 0,

@@ -87,6 +87,7 @@ cli = LazyGroup(
         "desk": "crisiskit.cli.screens:desk",
         "agent": "crisiskit.cli.running:agent",
         "links": "crisiskit.cli.links:links",
+        "link": "crisiskit.cli.groups:link",
         "backup": "crisiskit.cli.backup:backup",
         "restore": "crisiskit.cli.backup:restore",
         "panic": "crisiskit.cli.panic:panic",

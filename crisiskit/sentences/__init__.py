@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from crisiskit.sentences import errors, links, notices, trust
+from crisiskit.sentences import errors, links, modems, notices, trust
 
 ERRORS = errors.ERRORS | links.LINK_ERRORS | trust.TRUST_ERRORS
 TROUBLES = links.TROUBLES
 NOTICES = notices.NOTICES | links.LINK_NOTICES | trust.TRUST_NOTICES
+STATUSES = modems.STATUSES

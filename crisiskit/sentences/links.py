@@ -44,6 +44,7 @@ TROUBLES = {
 }
 
 LINK_ERRORS = {
+    "link_unknown": N_("There is no link called “{name}”. Choose one of: {known}."),
     "link_kind_unknown": N_("There is no kind of link “{kind}”. Choose one of: {known}."),
     "link_kind_broken": N_("The kind of link “{kind}” cannot be used: {why}. Reinstall it."),
     "device_missing": N_(

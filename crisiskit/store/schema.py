@@ -223,7 +223,8 @@ CREATE TABLE link_state (
     reason TEXT NOT NULL,
     since INTEGER NOT NULL,
     waiting INTEGER NOT NULL,
-    clear INTEGER NOT NULL DEFAULT 0
+    clear INTEGER NOT NULL DEFAULT 0,
+    status TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE spending (
     day INTEGER NOT NULL,

@@ -293,17 +293,20 @@ class Store:
         reason: str,
         waiting: int,
         clear: bool = False,
+        status: str = "",
     ) -> None:
         """What the link bar shows of a link."""
         now = self._wall()
         with self._writer.transaction() as db:
             db.execute(
-                "INSERT INTO link_state (name, kind, phase, signal, reason, since, waiting, clear)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+                "INSERT INTO link_state"
+                " (name, kind, phase, signal, reason, since, waiting, clear, status)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
                 " kind = excluded.kind, signal = excluded.signal, reason = excluded.reason,"
                 " since = CASE WHEN phase = excluded.phase THEN since ELSE excluded.since END,"
-                " phase = excluded.phase, waiting = excluded.waiting, clear = excluded.clear",
-                (name, kind, phase, signal, reason, now, waiting, int(clear)),
+                " phase = excluded.phase, waiting = excluded.waiting, clear = excluded.clear,"
+                " status = excluded.status",
+                (name, kind, phase, signal, reason, now, waiting, int(clear), status),
             )
 
     def forget_links(self, names: Sequence[str]) -> None:
@@ -311,7 +314,9 @@ class Store:
         with self._writer.transaction() as db:
             marks = ",".join("?" * len(names))
             db.execute(f"DELETE FROM link_state WHERE name NOT IN ({marks})", tuple(names))
-            db.execute("UPDATE link_state SET phase = 'down', signal = NULL, waiting = 0")
+            db.execute(
+                "UPDATE link_state SET phase = 'down', signal = NULL, waiting = 0, status = ''"
+            )
 
     def flash_waits(self) -> bool:
         """Whether a FLASH record waits to be sealed."""

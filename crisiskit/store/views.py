@@ -192,7 +192,8 @@ class Views:
         """The links as last reported by the agent, with today's spending."""
         sql = (
             "SELECT l.name, l.kind, l.phase, l.signal, l.reason, l.since, l.waiting,"
-            " coalesce(s.credits, 0), coalesce(s.micros, 0), coalesce(s.frame_bytes, 0), l.clear"
+            " coalesce(s.credits, 0), coalesce(s.micros, 0), coalesce(s.frame_bytes, 0), l.clear,"
+            " l.status"
             " FROM link_state l LEFT JOIN spending s ON s.link = l.name AND s.day = ?"
             " ORDER BY l.rowid"
         )

@@ -42,6 +42,7 @@ GATEWAY_SILENT = 17
 LOST = (32, 18, 19, 17, 13)
 MAYBE = (13, 18, 10, 17, 19)
 NOT_SENT = Reply(0)
+HOLD_MT, LEAVE_MT = 0x80, 0x40  # +SBDDSC
 
 _BASIC = re.compile(r"(&K|&D|&W|&Y|&F|\*R|\*F|[EVQZ])(\d*)")
 _EXTENDED = re.compile(r"([+-](?:[A-Z]+|[a-z]+)\d?)(?:=(.*)|(\?))?", re.DOTALL)
@@ -54,7 +55,7 @@ class Nature:
     ``session_s``: a session takes 0.6 to 1.4 times as long. ``loss``: chance that one fails
     before the gateway has anything; ``maybe``: that the gateway has it and the modem says it
     failed. ``boot_s``: deaf after power-on. ``write_s``: patience for the bytes of +SBDWB.
-    ``sky_s``: the signal changes so often.
+    ``sky_s``: the signal changes so often. ``lacks``: commands this firmware does not know.
     """
 
     imei: str = "300234010753370"
@@ -65,6 +66,7 @@ class Nature:
     boot_s: float = 1.0
     write_s: float = 60.0
     sky_s: float = 10.0
+    lacks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ class Core9602:
         self._mtmsn = -1
         self._ring_flag = False
         self._waiting = 0
+        self._delivery = 0
+        self._garbled: Fault | None = None
         self._backlog = bytearray()
         self._line = bytearray()
         self._text = False
@@ -215,6 +219,8 @@ class Core9602:
             self.noise(fault.count)
         elif fault is not None and line.upper().startswith("+SBDWB"):
             self._data_fault = fault
+        elif fault is not None and fault.kind == "garble":
+            self._garbled = fault
         elif fault is not None:
             self._suffer(fault)
             return
@@ -265,10 +271,12 @@ class Core9602:
         if found is None:
             raise _RefusedError
         name, value = found.group(1).upper(), found.group(2)
+        if name in self._nature.lacks:
+            raise _RefusedError
         if name == "+SBDWB":
             self._begin_payload(value)
         elif name == "+SBDRB":
-            self._answer(data=len(self._mt).to_bytes(2, "big") + self._mt + checksum(self._mt))
+            self._answer(data=self._read_out())
         elif name in ("+SBDIX", "+SBDIXA"):
             self._session = asyncio.create_task(self._run_session(name == "+SBDIXA"))
         elif name == "+SBDWT" and value is None:
@@ -276,6 +284,13 @@ class Core9602:
             self._write(b"\r\nREADY\r\n")
         else:
             self._answer(self._told(name, value))
+
+    def _read_out(self) -> bytes:
+        data = len(self._mt).to_bytes(2, "big") + self._mt + checksum(self._mt)
+        if self._garbled is not None:
+            self._garbled = None
+            data = data[:-1] + bytes([data[-1] ^ 0x5A])
+        return data
 
     def _told(self, name: str, value: str | None) -> tuple[str, ...]:
         """The lines that answer a command which is over at once."""
@@ -328,6 +343,9 @@ class Core9602:
                 return (f"SBDTC: Outbound SBD Copied to Inbound SBD: size = {len(self._mt)}",)
             case "+SBDWT" if 0 < len(value) <= TEXT_MAX:
                 self._mo = value.encode("latin-1")
+                return ()
+            case "+SBDDSC" if re.fullmatch(r"[0-9]{1,3}", value):
+                self._delivery = int(value)
                 return ()
             case "+SBDMTA" if value in ("0", "1"):
                 self._profile = replace(self._profile, alerts=value == "1")
@@ -421,7 +439,9 @@ class Core9602:
         if not self._gateway.connected:
             return NO_NETWORK, NOT_SENT
         try:
-            reply = await self._gateway.session(self.momsn, self._mo or None, mt_max)
+            held, leave = bool(self._delivery & HOLD_MT), bool(self._delivery & LEAVE_MT)
+            mt_max = 0 if held else mt_max
+            reply = await self._gateway.session(self.momsn, self._mo or None, mt_max, leave)
         except GatewayLostError:
             return GATEWAY_SILENT, NOT_SENT
         return reply.mo_status, reply

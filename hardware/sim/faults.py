@@ -27,7 +27,7 @@ import msgspec
 
 FAULTS_MAX = 1000
 
-Kind = Literal["status", "hang", "reset", "ring", "unplug", "noise"]
+Kind = Literal["status", "hang", "reset", "ring", "unplug", "noise", "garble"]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
 
@@ -42,6 +42,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     ``status``: the session ends with ``status``. ``hang``: no answer for ``for_s`` seconds.
     ``reset``: a brown-out; the modem starts again with empty buffers. ``ring``: SBDRING.
     ``unplug``: port and power gone for ``for_s`` seconds. ``noise``: ``count`` random bytes.
+    ``garble``: the bytes that ``command`` AT+SBDRB reads come with a wrong checksum.
 
     The moment: ``at_s`` seconds after the modem was first switched on; in the middle of the
     ``session``-th session and the ``times``-1 after it; or in the middle of the ``nth``
@@ -65,6 +66,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             raise ValueError("a fault has exactly one of at_s, session and command")
         if self.kind == "status" and self.session is None:
             raise ValueError("a fault of kind status needs a session")
+        if self.kind == "garble" and (self.command or "").upper() != "AT+SBDRB":
+            raise ValueError("a fault of kind garble needs the command AT+SBDRB")
 
 
 class _Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

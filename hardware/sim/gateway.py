@@ -3,7 +3,8 @@
 Modems connect over TCP and talk in lines of JSON, at most ``LINE_BYTES_MAX`` long::
 
     modem    {"op":"attach","imei":"300234010753370"}                      first, once
-    modem    {"op":"session","n":1,"momsn":5,"mo":"c0ffee","mt_max":270}   mo may be null
+    modem    {"op":"session","n":1,"momsn":5,"mo":"c0ffee","mt_max":270}   mo may be null;
+             with "leave":true the message it gives stays in the queue
     gateway  {"n":1,"mo_status":0,"mt":"beef","mtmsn":7,"queued":3}        mt may be null
     gateway  {"op":"ring"}                                                 at any time
 
@@ -109,6 +110,7 @@ class Session(msgspec.Struct, tag_field="op", tag="session"):
     momsn: int
     mo: str | None
     mt_max: int
+    leave: bool = False
 
 
 class PlayedGateway:
@@ -222,6 +224,7 @@ class PlayedGateway:
             status = MO_OK_MT_TOO_BIG
         if status != MO_OK or session.mt_max <= 0:
             first, mt = "", None
+        taken = mt is not None and not session.leave
         mtmsn = _number_of(first) & 0xFFFF if first else 0
         if status in (MO_OK, MO_OK_MT_TOO_BIG):
             self._keep_mo(imei, session.momsn & 0xFFFF, mtmsn, status, payload)
@@ -231,11 +234,11 @@ class PlayedGateway:
             "mo_status": status,
             "mt": mt.hex() if mt is not None else None,
             "mtmsn": mtmsn,
-            "queued": len(mailbox) - (mt is not None) if status != NO_NETWORK else 0,
+            "queued": len(mailbox) - taken if status != NO_NETWORK else 0,
         }
         writer.write(msgspec.json.encode(answer) + b"\n")
         await writer.drain()
-        if first:
+        if taken:
             mailbox.drop(first)
 
     def _judge(self, payload: bytes | None) -> int:

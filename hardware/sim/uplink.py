@@ -3,7 +3,8 @@
 Lines of JSON, at most 16 kB each, the modem speaks first::
 
     modem    {"op":"attach","imei":"300234010753370"}
-    modem    {"op":"session","n":1,"momsn":5,"mo":"c0ffee","mt_max":270}   mo may be null
+    modem    {"op":"session","n":1,"momsn":5,"mo":"c0ffee","mt_max":270}   mo may be null;
+             with "leave":true the message it gives stays in the queue
     gateway  {"n":1,"mo_status":0,"mt":"beef","mtmsn":7,"queued":3}        mt may be null
     gateway  {"op":"ring"}                                                 at any time
 """
@@ -51,8 +52,13 @@ class Gateway(Protocol):
     async def run(self, imei: str, ring: Callable[[], None]) -> None:
         """Attach and stay so until cancelled; call ``ring`` when a message arrives."""
 
-    async def session(self, momsn: int, mo: bytes | None, mt_max: int) -> Reply:
-        """One session. ``mt_max`` 0 takes no message. Raises GatewayLostError."""
+    async def session(
+        self, momsn: int, mo: bytes | None, mt_max: int, leave: bool = False
+    ) -> Reply:
+        """One session. ``mt_max`` 0 takes no message, ``leave`` takes a copy of it.
+
+        Raises GatewayLostError.
+        """
 
 
 class MemoryGateway:
@@ -71,18 +77,23 @@ class MemoryGateway:
         self._ring = ring
         await asyncio.get_running_loop().create_future()
 
-    async def session(self, momsn: int, mo: bytes | None, mt_max: int) -> Reply:
+    async def session(
+        self, momsn: int, mo: bytes | None, mt_max: int, leave: bool = False
+    ) -> Reply:
         """See :class:`Gateway`."""
         if mo is None:
             self.checks += 1
         else:
             self.received.append(mo)
-        if not self.mailbox:
-            return Reply(0)
+        if not self.mailbox or not mt_max:
+            return Reply(0, queued=len(self.mailbox))
         if len(self.mailbox[0]) > mt_max:
             return Reply(MT_TOO_BIG, queued=len(self.mailbox))
         self._mtmsn += 1
-        return Reply(0, self.mailbox.popleft(), self._mtmsn, len(self.mailbox))
+        message = self.mailbox[0]
+        if not leave:
+            self.mailbox.popleft()
+        return Reply(0, message, self._mtmsn, len(self.mailbox))
 
     def put(self, payload: bytes, *, ring: bool = True) -> None:
         """Leave a message for the modem and, by default, ring it."""
@@ -133,14 +144,18 @@ class Uplink:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, PAUSE_LIMIT_S)
 
-    async def session(self, momsn: int, mo: bytes | None, mt_max: int) -> Reply:
+    async def session(
+        self, momsn: int, mo: bytes | None, mt_max: int, leave: bool = False
+    ) -> Reply:
         """See :class:`Gateway`."""
         if self._writer is None:
             raise GatewayLostError
         self._number += 1
         self._waiting = asyncio.get_running_loop().create_future()
         payload = None if mo is None else mo.hex()
-        request = _line(op="session", n=self._number, momsn=momsn, mo=payload, mt_max=mt_max)
+        request = _line(
+            op="session", n=self._number, momsn=momsn, mo=payload, mt_max=mt_max, leave=leave
+        )
         try:
             async with asyncio.timeout(ANSWER_S):
                 self._writer.write(request)

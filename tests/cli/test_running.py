@@ -147,6 +147,8 @@ def test_links_are_listed_before_they_ever_ran(call: Call, kit: Path) -> None:
         "phase": "down",
         "signal": None,
         "reason": "",
+        "status": "",
+        "status_text": "",
         "since": None,
         "waiting": 0,
         "bytes_today": 0,
@@ -164,12 +166,16 @@ def test_links_are_listed_before_they_ever_ran(call: Call, kit: Path) -> None:
 def test_links_show_what_the_agent_last_said(call: Call, kit: Path) -> None:
     set_up(kit, "tcp", 7411)
     with sqlite3.connect(kit / "store.db") as db:
-        db.execute("INSERT INTO link_state VALUES ('lan', 'tcp', 'down', 3, 'no_service', 0, 2, 0)")
+        db.execute(
+            "INSERT INTO link_state VALUES"
+            " ('lan', 'tcp', 'down', 3, 'no_service', 0, 2, 0, 'sbd-33')"
+        )
     with AgentLock(kit):
         status, out, err = call("links", "--home", kit)
     assert (status, err) == (0, "")
     assert "no service" in out
     assert "3/5" in out
+    assert "lan: The antenna is faulty" in out
     row = json.loads(call("links", "--json", "--home", kit)[1])
     assert (row["reason"], row["signal"], row["waiting"]) == ("no_service", 3, 2)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hardware.at_line import ModemError, ModemTrouble
-from hardware.iridium import Memory, Modem, Options, Timing, open_modem
+from hardware.iridium import DeliveryCode, Memory, Modem, Options, Timing, open_modem
 from hardware.port import PortError, PortTrouble, open_port
 from hardware.sim.core9602 import Nature
 from hardware.sim.faults import Fault
@@ -58,12 +58,17 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    tmp_path: Path, *faults: Fault, nature: Nature = NATURE, timing: Timing = TIMING
+    tmp_path: Path,
+    *faults: Fault,
+    nature: Nature = NATURE,
+    timing: Timing = TIMING,
+    delivery: DeliveryCode = DeliveryCode.NONE,
 ) -> AsyncIterator[Bench]:
     gateway = MemoryGateway()
     async with PlayedModem(tmp_path / "modem0", gateway, nature, faults) as played:
         await asyncio.sleep(0)
-        async with open_modem(str(played.path), Options(timing=timing), Memory()) as modem:
+        options = Options(timing=timing, delivery=delivery)
+        async with open_modem(str(played.path), options, Memory()) as modem:
             yield Bench(played, gateway, modem)
 
 
@@ -437,3 +442,52 @@ async def test_the_radio_is_switched_on_and_the_memory_flushed(tmp_path: Path) -
         assert (await world.modem.exchange(b"hello")).status.code == 34
         await world.modem.radio_on()
         await world.exchange(b"hello")
+
+
+async def test_firmware_that_lacks_what_is_optional_does_the_whole_job(tmp_path: Path) -> None:
+    lacks = frozenset({"+CGSN", "+CGMM", "+CGMR", "+SBDSX", "+SBDMTA", "+CIER", "+SBDDSC"})
+    async with bench(tmp_path, nature=replace(NATURE, lacks=lacks)) as world:
+        assert world.modem.identity.imei == "300234010753370"
+        world.gateway.put(b"order", ring=False)
+        await world.exchange(b"hello")
+        assert world.gateway.received == [b"hello"] and world.above.messages == [b"order"]
+
+
+async def test_what_is_held_back_stays_at_the_gateway_while_we_send(tmp_path: Path) -> None:
+    async with bench(tmp_path, delivery=DeliveryCode.HOLD) as world:
+        world.gateway.put(b"order", ring=False)
+        await world.exchange(b"hello")
+        assert world.gateway.received == [b"hello"]
+        assert world.above.messages == [] and list(world.gateway.mailbox) == [b"order"]
+
+
+async def test_a_drill_leaves_the_order_in_the_queue(tmp_path: Path) -> None:
+    async with bench(tmp_path, delivery=DeliveryCode.LEAVE) as world:
+        world.gateway.put(b"order", ring=False)
+        await world.exchange(b"hello")
+        assert world.above.messages == [b"order"]
+        assert list(world.gateway.mailbox) == [b"order"]
+
+
+async def test_a_message_with_a_wrong_checksum_is_read_again(tmp_path: Path) -> None:
+    once = Fault(kind="garble", command="AT+SBDRB")
+    async with bench(tmp_path, once) as world:
+        world.gateway.put(b"order", ring=False)
+        await world.exchange(None)
+        assert world.above.messages == [b"order"] and world.modem.damaged == 0
+
+
+async def test_one_that_stays_damaged_is_never_delivered_and_stops_nothing(tmp_path: Path) -> None:
+    always = Fault(kind="garble", command="AT+SBDRB", times=6)
+    async with bench(tmp_path, always) as world:
+        world.gateway.put(b"order", ring=False)
+        assert (await world.modem.exchange(None)).received
+        with pytest.raises(ModemError) as caught:
+            await world.modem.settle(world.above.deliver)
+        assert caught.value.code is ModemTrouble.GARBLED
+        await world.modem.recover()
+        assert await world.modem.settle(world.above.deliver)
+        assert world.above.messages == [] and world.modem.damaged == 1
+        world.gateway.put(b"another", ring=False)
+        await world.exchange(None)
+        assert world.above.messages == [b"another"]

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from hardware.at_line import ModemError, ModemTrouble
-from hardware.iridium import Memory, Modem, Timing
+from hardware.iridium import DeliveryCode, Memory, Modem, Timing
 from hardware.port import Port, memory_pair
 
 TIMING = Timing(
@@ -51,13 +51,18 @@ class Scripted:
 
 @asynccontextmanager
 async def scripted(
-    answers: dict[str, str] | None = None, *, flow_control: bool = False
+    answers: dict[str, str] | None = None,
+    *,
+    flow_control: bool = False,
+    delivery: DeliveryCode = DeliveryCode.NONE,
 ) -> AsyncIterator[tuple[Scripted, Modem]]:
     near, far = memory_pair()
     played = Scripted(far, answers or {})
     serving = asyncio.create_task(played.serve())
     try:
-        async with Modem(near, Memory(), TIMING, flow_control=flow_control) as modem:
+        async with Modem(
+            near, Memory(), TIMING, flow_control=flow_control, delivery=delivery
+        ) as modem:
             yield played, modem
     finally:
         serving.cancel()
@@ -75,6 +80,7 @@ async def test_the_start_says_what_the_cable_needs() -> None:
             "AT+CGMR",
             "AT+SBDMTA=1",
             "AT+CIER=1,1,1",
+            "AT+SBDDSC=0",
             "AT+SBDSX",
         ]
     async with scripted(flow_control=True) as (played, modem):
@@ -92,8 +98,32 @@ async def test_commands_that_some_firmware_lacks_may_fail() -> None:
         assert await modem.ask_traffic_wait_s() is None
 
 
+async def test_the_number_of_the_modem_may_have_another_command() -> None:
+    answers = {"AT+CGSN": "ERROR", "AT+GSN": "300234010753370\r\nOK", "AT+CGMM": "ERROR"}
+    async with scripted(answers) as (_, modem):
+        assert (await modem.start()).imei == "300234010753370"
+
+
+async def test_the_buffers_may_have_an_older_command() -> None:
+    answers = {"AT+SBDSX": "ERROR", "AT+SBDS": "+SBDS: 1, 7, 1, 12\r\nOK"}
+    async with scripted(answers) as (_, modem):
+        await modem.start()
+        found = await modem.buffers()
+        assert (found.mo, found.mt, found.mtmsn, found.waiting) == (True, True, 12, 0)
+        assert modem.unread
+
+
+async def test_a_drill_is_refused_where_it_would_use_up_real_orders() -> None:
+    async with scripted({"AT+SBDDSC=64": "ERROR"}, delivery=DeliveryCode.LEAVE) as (_, modem):
+        with pytest.raises(ModemError) as caught:
+            await modem.start()
+        assert caught.value.code is ModemTrouble.REFUSED
+    async with scripted({"AT+SBDDSC=0": "ERROR"}) as (_, modem):
+        await modem.start()
+
+
 async def test_something_else_on_the_port_is_not_taken_for_a_modem() -> None:
-    async with scripted({"AT+CGSN": "no such luck\r\nOK"}) as (_, modem):
+    async with scripted({"AT+CGSN": "no such luck\r\nOK", "AT+GSN": "ERROR"}) as (_, modem):
         with pytest.raises(ModemError) as caught:
             await modem.start()
         assert caught.value.code is ModemTrouble.GARBLED

@@ -59,7 +59,14 @@ async def test_attach_session_and_ring() -> None:
         assert await line.read() == {"op": "attach", "imei": IMEI}
         session = asyncio.create_task(uplink.session(5, b"\xc0\xff\xee", 270))
         asked = await line.read()
-        assert asked == {"op": "session", "n": 1, "momsn": 5, "mo": "c0ffee", "mt_max": 270}
+        assert asked == {
+            "op": "session",
+            "n": 1,
+            "momsn": 5,
+            "mo": "c0ffee",
+            "mt_max": 270,
+            "leave": False,
+        }
         line.write(b'{"op":"ring"}')
         line.write(b'{"n":0,"mo_status":13}')
         line.write(b'{"n":1,"mo_status":0,"mt":"beef","mtmsn":7,"queued":3}')

@@ -36,10 +36,12 @@ class Crossing(MemoryGateway):
 
     other: "Crossing"
 
-    async def session(self, momsn: int, mo: bytes | None, mt_max: int) -> Reply:
+    async def session(
+        self, momsn: int, mo: bytes | None, mt_max: int, leave: bool = False
+    ) -> Reply:
         if mo is not None:
             self.other.put(mo)
-        return await super().session(momsn, mo, mt_max)
+        return await super().session(momsn, mo, mt_max, leave)
 
 
 @asynccontextmanager

@@ -294,7 +294,9 @@ async def test_a_message_too_big_for_the_modem_is_told_and_not_asked_for(tmp_pat
 
 async def test_a_queue_that_gives_nothing_is_asked_less_and_less(tmp_path: Path) -> None:
     class Miser(MemoryGateway):
-        async def session(self, momsn: int, mo: bytes | None, mt_max: int) -> Reply:
+        async def session(
+            self, momsn: int, mo: bytes | None, mt_max: int, leave: bool = False
+        ) -> Reply:
             self.checks += mo is None
             return Reply(0, queued=9)
 
