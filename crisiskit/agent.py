@@ -73,7 +73,9 @@ async def run(home: Path, until_idle: bool = False, stop: asyncio.Event | None =
     stop = stop or asyncio.Event()
     store = Store(Places.of(home).store, wall_ms, opened(home).vault)
     watch = asyncio.create_task(_stop_when_erased(Places.of(home).keystore, stop))
+    gps: asyncio.Task[None] | None = None
     try:
+        gps = _watch_gps(home)
         if store.meta(WIPE_FACT) is None:
             floor = Floor(Places.of(home).floor)
             if store.meta("restored") or store.newest_epoch() < floor.epoch:
@@ -86,10 +88,24 @@ async def run(home: Path, until_idle: bool = False, stop: asyncio.Event | None =
         wiped = store.meta(WIPE_FACT) is not None
     finally:
         watch.cancel()
+        if gps is not None:
+            gps.cancel()
+            await asyncio.wait({gps})
         store.close()
     if wiped:
         log.warning("wiped_by_order")
         erase_home(home)
+
+
+def _watch_gps(home: Path) -> asyncio.Task[None] | None:
+    """The task that keeps the newest position, if a receiver is set up."""
+    settings = load(home, links=False).gps
+    if not settings.used:
+        return None
+    from crisiskit import gps
+
+    gps.policy_of(settings, home)
+    return asyncio.create_task(gps.watch(home, settings, opened(home).vault))
 
 
 async def _stop_when_erased(keystore: Path, stop: asyncio.Event) -> None:

@@ -2,8 +2,8 @@
 
 ``settings.toml`` holds ``language``, ``name``, ``log_level``, ``key_file``, a ``[screen]`` table
 and one ``[[link]]`` table for each link: ``name``, ``kind``, optionally ``price`` and ``clear``,
-and the keys of that kind. ``[clear]`` says whether messages may be readable by all. Secrets
-never stand in it.
+and the keys of that kind. ``[clear]`` says whether messages may be readable by all, ``[gps]``
+where a satellite receiver is. Secrets never stand in it.
 """
 
 from __future__ import annotations
@@ -77,6 +77,27 @@ class ClearSettings(Struct, frozen=True, forbid_unknown_fields=True):
     allowed: bool = False
 
 
+class GpsSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The ``[gps]`` table: a receiver on a serial ``port``, or ``gpsd`` at HOST:PORT; or none.
+
+    ``report_every`` is a duration as ``1h``, empty for no reports by time; ``report_moved_m``
+    metres from the last place reported, 0 for none by distance; ``report_least`` the least
+    time between two reports.
+    """
+
+    port: str = ""
+    baud: Annotated[int, Meta(ge=300, le=4_000_000)] = 9600
+    gpsd: Annotated[str, Meta(pattern=r"^(.{1,255}:\d{1,5})?$")] = ""
+    report_every: Annotated[str, Meta(max_length=16)] = ""
+    report_moved_m: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
+    report_least: Annotated[str, Meta(max_length=16)] = "10m"
+
+    @property
+    def used(self) -> bool:
+        """Whether there is a receiver."""
+        return bool(self.port or self.gpsd)
+
+
 class ScreenSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``lock_after_min``: minutes without a key until a screen locks itself, 0 for never.
 
@@ -99,6 +120,7 @@ class Settings(Struct, frozen=True):
     clear: ClearSettings = ClearSettings()
     key_file: str | None = None
     screen: ScreenSettings = ScreenSettings()
+    gps: GpsSettings = GpsSettings()
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,6 +131,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     screen: ScreenSettings = ScreenSettings()
     link: Annotated[tuple[dict[str, Any], ...], Meta(max_length=LINKS_MAX)] = ()
     clear: ClearSettings = ClearSettings()
+    gps: GpsSettings = GpsSettings()
 
 
 class _Link(Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,6 +174,7 @@ def load(home: Path, *, links: bool = True, find: Find | None = None) -> Setting
         file.clear,
         file.key_file,
         file.screen,
+        file.gps,
     )
 
 
@@ -236,6 +260,8 @@ class _Reader:
         try:
             return msgspec.convert(table, wanted)
         except msgspec.ValidationError as error:
+            if told := _told(error):
+                raise self.wrong(_below(where, told[0]), told[1]) from None
             message, _at, inner = str(error).partition(" - at `$")
             key = f"{where}{inner.rstrip('`')}".lstrip(".")
             if unknown := _UNKNOWN.fullmatch(message):
@@ -264,6 +290,18 @@ class _Reader:
 
 def _below(where: str, name: str) -> str:
     return f"{where}.{name}" if where else name
+
+
+def _told(error: msgspec.ValidationError) -> tuple[str, str] | None:
+    """The key and the sentence, where a link's own check found what is wrong."""
+    from crisiskit.sentences.links import SETTING_REASONS
+    from transports.common import WrongSetting
+
+    cause = error.__cause__
+    if not isinstance(cause, WrongSetting):
+        return None
+    # A link of somebody else may know reasons that have no sentence here.
+    return cause.key, _(SETTING_REASONS.get(cause.reason, cause.reason))
 
 
 def _why(message: str) -> str:

@@ -310,3 +310,19 @@ def test_writing_a_message_imports_nothing_heavy(tmp_path: Path) -> None:
     heavy = {"asyncio", "babel", "cryptography", "serial", "sqlite3", "textual", "zstandard"}
     assert heavy.isdisjoint(shown.stdout.split())
     assert "transports" not in shown.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ('call = "KIT1"\ntcp = "127.0.0.1:8001"', "“link[0].call” must be an amateur's call sign"),
+        ('call = "F4XYZ"', "“link[0].port” or else “tcp” must say"),
+    ],
+)
+def test_a_link_that_does_not_fit_together_says_which_key(
+    tmp_path: Path, table: str, sentence: str
+) -> None:
+    (tmp_path / "settings.toml").write_text(f'[[link]]\nname = "vhf"\nkind = "ax25"\n{table}\n')
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path)
+    assert sentence in i18n.explain(caught.value)

@@ -21,6 +21,7 @@ BUILT_IN = {
     "wss": "transports.websocket:Wss",
     "wss-listen": "transports.websocket:WssListen",
     "directip": "transports.directip:DirectIp",
+    "ax25": "transports.ax25:Ax25",
 }
 
 

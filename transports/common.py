@@ -27,6 +27,18 @@ FrameBytes = Annotated[int, msgspec.Meta(ge=64, le=65_536)]
 Connections = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 
 
+class WrongSetting(ValueError):  # noqa: N818 - a judgement on a settings file
+    """A link's table does not fit together: its ``__post_init__`` raises this.
+
+    ``key`` is the key to correct, ``reason`` the word of a sentence higher up.
+    """
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"{key}: {reason}")
+        self.key = key
+        self.reason = reason
+
+
 def check_size(frame: bytes, traits: Traits) -> None:
     """Raise LinkError(TOO_LARGE) for a frame over the MTU."""
     if len(frame) > traits.mtu_bytes:

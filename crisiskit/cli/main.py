@@ -61,11 +61,12 @@ log = LazyGroup(
 )
 simulate = LazyGroup(
     "simulate",
-    _("Play a satellite modem or gateway, faults included."),
+    _("Play a satellite modem or gateway, or radios, faults included."),
     "crisiskit simulate modem --port sat0 --gateway 127.0.0.1:7402",
     {
         "modem": "crisiskit.cli.simulate:modem",
         "gateway": "crisiskit.cli.simulate:gateway",
+        "tnc": "crisiskit.cli.simulate_tnc:tnc",
     },
 )
 cli = LazyGroup(

@@ -135,7 +135,7 @@ def modem(
                 emit({"port": str(port), "imei": imei})
             else:
                 say(_("A played {model} answers at {port}.").format(model=model, port=port))
-            await _until_stopped(played.serve)
+            await until_stopped(played.serve)
 
     try:
         asyncio.run(play())
@@ -207,7 +207,7 @@ def gateway(
         )
         telling = asyncio.create_task(_tell(played.ready, lambda: ports(played)))
         try:
-            await _until_stopped(played.run)
+            await until_stopped(played.run)
         finally:
             telling.cancel()
 
@@ -256,7 +256,7 @@ class Sky:
         return await self.way.session(momsn, mo, mt_max)
 
 
-async def _until_stopped(work: Callable[[], Awaitable[None]]) -> None:
+async def until_stopped(work: Callable[[], Awaitable[None]]) -> None:
     """Run ``work`` until a signal asks to stop; raises what it raises."""
     stop = asyncio.create_task(stop_on_signals().wait())
     task = asyncio.ensure_future(work())

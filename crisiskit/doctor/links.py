@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crisiskit.doctor.finding import Finding, ok, warning, wrong
+from crisiskit.doctor.station import receiver
 from crisiskit.errors import CrisiskitError
 from crisiskit.i18n import _, explain
 from crisiskit.installation import agent_runs
@@ -26,11 +27,14 @@ def findings(home: Path) -> Iterator[Finding]:
     from crisiskit.settings import load
 
     try:
-        links = load(home).links
+        settings = load(home)
+        links = settings.links
         clear = {name for name, traits in link_traits(home).items() if not traits.may_encrypt}
     except CrisiskitError as error:
         yield wrong("settings", explain(error))
         return
+    if settings.gps.used:
+        yield from receiver(home)
     if not links:
         yield warning(
             "settings",
@@ -49,7 +53,7 @@ def _link(link: LinkSettings, ours: bool, clear: bool) -> Finding:
     port = getattr(link.options, "port", None)
     bind = getattr(link.options, "bind", None)
     trouble = None
-    if isinstance(port, str):
+    if isinstance(port, str) and port:  # empty where the device is reached another way
         trouble = _device(port, ours)
     elif isinstance(port, int) and isinstance(bind, str) and not ours:
         trouble = _listening(bind, port)

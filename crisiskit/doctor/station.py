@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 from crisiskit.clock import wall_ms
@@ -30,6 +31,7 @@ from crisiskit.store.store import BALLAST_BYTES
 ROOM_BYTES_SOME = 256 * 1024 * 1024
 ROOM_BYTES_LEAST = 32 * 1024 * 1024
 DAY_MS = 86_400_000
+FIX_OLD_MIN = 10
 
 
 def exists(home: Path) -> bool:
@@ -100,6 +102,30 @@ def _dates(home: Path) -> Iterator[Finding]:
             "clock",
             _("The store holds messages that were written after the time this clock shows."),
             _("Set the clock. Nothing is refused for its date."),
+        )
+
+
+def receiver(home: Path) -> Iterator[Finding]:
+    """What the satellite receiver said last, and what it says of the clock."""
+    from crisiskit.gps import AT_FACT, CLOCK_OFF_MS, OFF_FACT
+
+    with looking(home) as views:
+        at_ms, off_s = int(views.fact(AT_FACT) or b"0"), int(views.fact(OFF_FACT) or b"0")
+    age_min = max(0, wall_ms() - at_ms) // 60_000
+    if not at_ms or age_min >= FIX_OLD_MIN:
+        text = _("The satellite receiver has given no position for a while.")
+        fix = _("Let the agent run, check the cable, and give the antenna a clear view of the sky.")
+        yield warning("gps", text, fix)
+        return
+    yield ok("gps", _("The last position is {age} min old.").format(age=age_min))
+    if abs(off_s) * 1000 >= CLOCK_OFF_MS:
+        true = datetime.fromtimestamp(wall_ms() / 1000 - off_s, UTC)
+        yield warning(
+            "gps.clock",
+            _("The clock is {seconds} s off the time of the satellites.").format(seconds=off_s),
+            _("Set it: by the satellites it is {time} UTC.").format(
+                time=f"{true:%Y-%m-%d %H:%M:%S}"
+            ),
         )
 
 

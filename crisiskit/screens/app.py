@@ -16,6 +16,7 @@ from crisiskit.clock import wall_ms
 from crisiskit.crypto.vault import Vault
 from crisiskit.errors import CrisiskitError
 from crisiskit.forms import catalog
+from crisiskit.gps import newest_fix
 from crisiskit.harmless import in_line
 from crisiskit.i18n import _, explain, language, ngettext
 from crisiskit.model import CENTER, Message, Precedence, RecordKind, State
@@ -272,6 +273,15 @@ class StationApp(ProtectedApp):
         words = self.exercise() + self.words_to(draft)
         self.push_screen(TextComposer(draft, words, self.price, self.keep, self.may_clear()))
 
+    def place(self) -> tuple[str, int] | None:
+        """Where a satellite receiver says this station is, and how many minutes ago."""
+        found = newest_fix(self.views)
+        if found is None:
+            return None
+        fix, at_ms = found
+        words = f"{fix.latitude:.4f} {fix.longitude:.4f}"
+        return words, max(0, wall_ms() - at_ms) // 60_000
+
     def choose_form(self, draft: Draft) -> None:
         """Which form? Then its page."""
         forms = [(name, catalog.schema(name).title.say(language())) for name in catalog.names()]
@@ -279,7 +289,9 @@ class StationApp(ProtectedApp):
         def chosen(name: str | None) -> None:
             if name is not None:
                 words = f"{self.exercise()}{dict(forms)[name]}   {self.words_to(draft)}"
-                page = FormComposer(name, draft, words, self.price, self.keep, self.may_clear())
+                page = FormComposer(
+                    name, draft, words, self.price, self.keep, self.may_clear(), self.place()
+                )
                 self.push_screen(page)
 
         self.push_screen(Choose(_("Which form?"), forms), chosen)

@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Label, Static, TextArea
 
 from crisiskit.clock import minute_of, wall_ms
-from crisiskit.codec.forms import AnyField, Choice, Flag
+from crisiskit.codec.forms import AnyField, Choice, Flag, Position
 from crisiskit.compose import TEXT_BYTES_MAX, compose_form, compose_text
 from crisiskit.errors import CrisiskitError, UsageError
 from crisiskit.forms import catalog
@@ -259,6 +259,7 @@ class FormComposer(Composer):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,enter,down", "app.focus_next", priority=True),
         Binding("shift+tab,up", "app.focus_previous", priority=True),
+        Binding("ctrl+g", "place", priority=True),
     ]
 
     def __init__(
@@ -269,9 +270,12 @@ class FormComposer(Composer):
         price: Price,
         keep: Keep,
         may_clear: bool = False,
+        place: tuple[str, int] | None = None,
     ) -> None:
+        """``place`` is where the satellites say this station is, and how many minutes ago."""
         super().__init__(template, to, price, keep, may_clear)
         self._form = form
+        self._place = place
         self._schema = catalog.schema(form)
 
     def compose_body(self) -> ComposeResult:
@@ -324,21 +328,31 @@ class FormComposer(Composer):
         """Another letter, another price."""
         self.show()
 
+    def action_place(self) -> None:
+        """Put the place that the satellites say into the position field."""
+        for field in self._schema.fields:
+            if isinstance(field, Position) and self._place is not None:
+                self.query_one(f"#field-{field.name}", Input).value = self._place[0]
+                return
+
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Mark the label of the field, and show what it is for."""
         name = (event.widget.id or "").removeprefix("field-")
         for field, label in zip(self._schema.fields, self.query(".field Label"), strict=True):
             label.set_class(field.name == name, "chosen")
             if field.name == name:
-                self.query_one("#about", Static).update(Content(_about(field)))
+                self.query_one("#about", Static).update(Content(_about(field, self._place)))
 
 
-def _about(field: AnyField) -> str:
-    """Help of a field, with the words that a choice takes."""
+def _about(field: AnyField, place: tuple[str, int] | None) -> str:
+    """Help of a field, with the words that a choice takes, or the place that is known."""
     lang = language()
     help_words = field.help.say(lang)
     if isinstance(field, Choice):
         return f"{help_words}\n" + " / ".join(option.say(lang) for option in field.values)
     if isinstance(field, Flag):
         return f"{help_words}\n" + _("yes / no")
+    if isinstance(field, Position) and place is not None:
+        known = _("Ctrl+G takes {place}, from the satellites {n} min ago.")
+        return f"{help_words}\n" + known.format(place=place[0], n=place[1])
     return help_words

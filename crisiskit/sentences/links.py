@@ -43,6 +43,23 @@ TROUBLES = {
     ),
 }
 
+# What is wrong with a key of a link's table, by the word of transports.common.WrongSetting.
+SETTING_REASONS = {
+    "ax25_address": N_(
+        "must be a call sign: up to six letters A to Z and digits, then perhaps “-” and a number "
+        "up to 15, like F4XYZ-7"
+    ),
+    "call_sign": N_(
+        "must be an amateur's call sign like F4XYZ-7, because every frame carries it; on a band "
+        'with a licence of its own write band = "licensed"'
+    ),
+    "own_call_sign": N_("must be another station than “call”; a second SSID will do, like F4XYZ-8"),
+    "host_and_port": N_("must be HOST:PORT, like 127.0.0.1:8001"),
+    "port_or_tcp": N_(
+        "or else “tcp” must say where the TNC is: a serial port, or HOST:PORT; one of the two"
+    ),
+}
+
 LINK_ERRORS = {
     "link_unknown": N_("There is no link called “{name}”. Choose one of: {known}."),
     "link_kind_unknown": N_("There is no kind of link “{kind}”. Choose one of: {known}."),

@@ -52,6 +52,10 @@ NOTICES = {
         "The clock here is {detail} seconds off the clock of the center. Messages still go out; "
         "set the clock when you can."
     ),
+    "clock_off_gps": N_(
+        "The clock here is {detail} seconds off the time of the satellites. Messages still go out; "
+        "set the clock when you can."
+    ),
     "unknown_station": N_(
         "Something arrived from a station that is not known here ({detail}). It is set aside. "
         "If it is one of yours, enrol it."

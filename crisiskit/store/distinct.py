@@ -28,9 +28,13 @@ def distinct(db: sqlite3.Connection, own_fp: bytes, record: Record) -> tuple[Rec
 
 
 def _clock_quality(db: sqlite3.Connection, now: int) -> ClockQuality:
-    """The center's clock is the measure; a kit's is as good as their last agreement."""
-    facts = dict(db.execute("SELECT key, value FROM meta WHERE key IN ('role', 'clock_agreed_at')"))
+    """The center's clock is the measure; a kit's is as good as the last agreement with it, else
+    with a satellite receiver."""
+    wanted = "('role', 'clock_agreed_at', 'gps_agreed_at')"
+    facts = dict(db.execute(f"SELECT key, value FROM meta WHERE key IN {wanted}"))
     agreed = int(facts.get("clock_agreed_at", b"0"))
     if facts.get("role") == CENTER.encode() or abs(now - agreed) < CLOCK_TRUSTED_MS:
         return ClockQuality.CENTER
+    if abs(now - int(facts.get("gps_agreed_at", b"0"))) < CLOCK_TRUSTED_MS:
+        return ClockQuality.SATELLITE
     return ClockQuality.UNKNOWN

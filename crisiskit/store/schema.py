@@ -29,6 +29,7 @@ class Sealed(StrEnum):
     """
 
     CHECK = "meta.vault"
+    FIX = "meta.gps_fix"
     SEND_CHAIN = "pairing.send_chain"
     HEARD_CHAIN = "pairing.heard_chain"
     EPOCH_SECRET = "epoch_secret.secret"

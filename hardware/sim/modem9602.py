@@ -9,22 +9,16 @@ The name is a symbolic link: the pseudo-terminal behind it changes with each unp
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import errno
-import fcntl
 import os
-import termios
 import time
-import tty
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from hardware.sim.core9602 import Core9602, Nature
 from hardware.sim.faults import Fault, Script
+from hardware.sim.pty_port import PtyPort, claim
 from hardware.sim.uplink import Gateway
-
-READ_SIZE = 4096
 
 
 class PlayedModem:
@@ -49,7 +43,7 @@ class PlayedModem:
         self._script = Script(faults)
         self._clock = clock
         self._core: Core9602 | None = None
-        self._port: _PtyPort | None = None
+        self._port: PtyPort | None = None
         self._claim = -1
         self._deaf = False
         self._hearing: asyncio.TimerHandle | None = None
@@ -68,7 +62,7 @@ class PlayedModem:
         return self.core.sessions
 
     async def __aenter__(self) -> PlayedModem:
-        self._claim = _claim(self.path)
+        self._claim = claim(self.path)
         self._core = Core9602(
             self._nature, self._gateway, self._script, self._write, self.suffer, self._clock
         )
@@ -132,7 +126,7 @@ class PlayedModem:
 
     def _plug_in(self) -> None:
         self._deafen(self._nature.boot_s)
-        self._port = _PtyPort(self._receive)
+        self._port = PtyPort(self._receive)
         if self.path.is_symlink():
             self.path.unlink()
         self.path.symlink_to(self._port.name)
@@ -169,49 +163,3 @@ class PlayedModem:
 
     def _hear(self) -> None:
         self._deaf = False
-
-
-class _PtyPort:
-    """The far end of a pseudo-terminal."""
-
-    def __init__(self, receive: Callable[[bytes], None]) -> None:
-        self._master, self._slave = os.openpty()
-        # Kept open: between two openings by drivers the terminal stays as it is.
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        self.name = os.ttyname(self._slave)
-        self._receive = receive
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._master, self._read)
-
-    def write(self, data: bytes) -> None:
-        """Bytes nobody fetches are lost, as on a wire."""
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._master, data)
-
-    def unlock(self) -> None:
-        """Forget the exclusive lock of a driver that was killed: our open end would keep it."""
-        fcntl.ioctl(self._slave, termios.TIOCNXCL)
-
-    def close(self) -> None:
-        """Hang up: whoever has the other end open is told so."""
-        self._loop.remove_reader(self._master)
-        os.close(self._master)
-        os.close(self._slave)
-
-    def _read(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._receive(os.read(self._master, READ_SIZE))
-
-
-def _claim(path: Path) -> int:
-    """The sole right to a port's name, for as long as the file descriptor is open."""
-    import fcntl
-
-    claim = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(claim)
-        raise OSError(errno.EADDRINUSE, "another played modem has this port", str(path)) from None
-    return claim

@@ -125,3 +125,28 @@ def test_a_file_in_the_place_of_the_port_is_left_alone(call: Call, tmp_path: Pat
     status, _out, err = call(*words)
     assert (status, "precious" in err) == (1, True)
     assert precious.read_text() == "x"
+
+
+def test_played_radios_hear_each_other(spawn: Spawn, tmp_path: Path) -> None:
+    path = tmp_path / "kit.tnc"
+    process = spawn(*("simulate", "tnc", "--port", path, "--tcp", 0, "--rate", 100_000, "--json"))
+    ports = first_row(process)["ports"]
+    assert isinstance(ports, list) and ports[0] == str(path)
+    wire = bytes.fromhex("c00086a492a692a6e08c68b0b2b4406f03f0dbdcdbdd0062696ec0")
+    with (
+        socket.create_connection(("127.0.0.1", int(ports[1])), timeout=20) as far,
+        serial.Serial(str(path), 9600) as near,
+    ):
+        near.write(wire)
+        heard = b""
+        while len(heard) < len(wire):
+            heard += far.recv(4096)
+    assert heard == wire
+    process.terminate()
+    assert process.wait(10) == 0
+    assert not os.path.lexists(path)
+
+
+def test_one_radio_alone_is_no_channel(call: Call, tmp_path: Path) -> None:
+    status, _out, err = call("simulate", "tnc", "--port", tmp_path / "kit.tnc")
+    assert status == 2 and "two modems" in err

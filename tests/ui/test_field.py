@@ -10,14 +10,17 @@ import pytest
 from textual.events import Key
 from textual.widgets import Input
 
+from crisiskit.clock import wall_ms
 from crisiskit.crypto.vault import Vault
 from crisiskit.errors import StoreError
 from crisiskit.field.app import FieldApp
 from crisiskit.forms import catalog
+from crisiskit.gps import Keeper, Policy
 from crisiskit.model import Precedence, RecordKind, State
 from crisiskit.screens.view import MessageScreen
 from crisiskit.step import EpochOpened, Sealed, Spent
 from crisiskit.store.store import Store
+from hardware.nmea import Fix
 
 MEDEVAC = ("f", *["down"] * catalog.names().index("medevac"), "enter")
 BOTH = pytest.mark.parametrize("lang", ["en", "fr"], indirect=True)
@@ -310,3 +313,20 @@ async def test_a_message_that_moves_on_while_its_page_opens_is_shown_as_it_is(
         page.reload()
         await opened
         assert "HELD" in await wait(pilot, "bridge gone")
+
+
+@BOTH
+async def test_the_place_that_the_satellites_say_is_offered(
+    kit: Any, show: Any, wait: Any, lang: str
+) -> None:
+    fix = Fix(wall_ms() // 1000, -12.7807, 45.22507)
+    Keeper(kit.store, Vault(bytes(32)), Policy(), wall_ms).take(fix)
+    at = catalog.names().index("position")
+    async with show(kit) as pilot:
+        await pilot.press("f", *["down"] * at, "enter")
+        await wait(pilot, "Ctrl+G")
+        assert pilot.app.screen.content() == {}, "it is a proposal, no more"
+        await pilot.press("ctrl+g")
+        assert pilot.app.screen.content() == {"position": "-12.7807 45.2251"}
+        await pilot.press("ctrl+s")
+        await wait(pilot, KEPT[lang])

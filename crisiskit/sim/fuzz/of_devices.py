@@ -6,9 +6,10 @@ import asyncio
 from binascii import crc_hqx
 
 from crisiskit.sim.fuzz.decoder import Decoder
-from hardware import directip
+from hardware import ax25, directip, kiss, nmea
 from hardware.at import COUNT_LIMIT, LINE_LIMIT, LINES_LIMIT, Answer, Dialogue, checksum
 from hardware.at_line import ModemError
+from hardware.gps import parse_report
 from hardware.iridium import Memory, Modem, Timing
 from hardware.iridium_time import parse_ticks
 from hardware.port import PortError, PortTrouble
@@ -49,6 +50,10 @@ def decoders() -> tuple[Decoder, ...]:
             malformed,
             directip.encode_mt_confirmation,
         ),
+        Decoder("kiss", _kiss(), _kiss_frames, again=_kiss_again),
+        Decoder("ax25 UI frame", _radio(), ax25.decode, (ax25.Malformed,), ax25.encode),
+        Decoder("nmea", (_RMC, _GGA + _RMC), _fixes, seal=_summed),
+        Decoder("gpsd report", (_TPV,), _report),
     )
 
 
@@ -204,3 +209,75 @@ def _measured(data: bytes) -> bytes:
     """The same with the right length of the whole in front."""
     body = data[directip.HEADER_BYTES :]
     return bytes([directip.REVISION]) + len(body).to_bytes(2) + body
+
+
+# -- a packet radio modem --------------------------------------------------------------------
+
+
+def _radio() -> tuple[bytes, ...]:
+    kit, center, hill = ax25.Address("F4XYZ", 7), ax25.Address("F4ABC"), ax25.Address("F5HIL", 15)
+    return (
+        ax25.encode(ax25.UiFrame(center, kit, b"payload")),
+        ax25.encode(ax25.UiFrame(kit, center, bytes(ax25.INFO_BYTES_MAX), (hill, center), 1)),
+        ax25.encode(ax25.UiFrame(kit, center, b"", pid=0xCC)),
+    )
+
+
+def _kiss() -> tuple[bytes, ...]:
+    frames = (
+        *(kiss.KissFrame(kiss.Command.DATA, data) for data in _radio()),
+        kiss.KissFrame(kiss.Command.HARDWARE, b"TXBUF:44"),
+        kiss.KissFrame(kiss.Command.DATA_ACKED, b"\xc0\xdb\xdc\xdd", 12),
+    )
+    return (*map(kiss.encode, frames), b"".join(map(kiss.encode, frames)))
+
+
+def _kiss_frames(data: bytes) -> tuple[kiss.KissFrame, ...]:
+    decoder = kiss.Decoder(FRAME_BYTES)
+    found: list[kiss.KissFrame] = []
+    for at in range(0, len(data), 7):
+        found += decoder.feed(data[at : at + 7])
+    assert all(len(frame.data) <= FRAME_BYTES for frame in found), "a frame of no such size"
+    return tuple(found)
+
+
+def _kiss_again(value: tuple[kiss.KissFrame, ...]) -> bytes:
+    return b"".join(map(kiss.encode, value))
+
+
+# -- a satellite navigation receiver ---------------------------------------------------------
+
+_GGA = b"$GNGGA,180012.00,1246.8420,S,04513.5030,E,1,09,0.92,12.4,M,-18.3,M,,*4D\r\n"
+_RMC = b"$GNRMC,180012.00,A,1246.8420,S,04513.5030,E,0.05,,231126,,,A*43\r\n"
+_TPV = (
+    b'{"class":"TPV","mode":3,"time":"2026-11-23T18:00:12.000Z","lat":-12.7807,"lon":45.22505,'
+    b'"eph":4.6}'
+)
+
+
+def _fixes(data: bytes) -> list[nmea.Fix]:
+    decoder = nmea.Decoder()
+    found = [fix for at in range(0, len(data), 7) for fix in decoder.feed(data[at : at + 7])]
+    for fix in found:
+        _on_earth(fix)
+    return found
+
+
+def _report(data: bytes) -> nmea.Fix | None:
+    fix = parse_report(data)
+    if fix is not None:
+        _on_earth(fix)
+    return fix
+
+
+def _on_earth(fix: nmea.Fix) -> None:
+    assert abs(fix.latitude) <= 90 and abs(fix.longitude) <= 180, "a place that is none"
+    assert nmea.believable(fix.at_s), "a date that cannot be"
+
+
+def _summed(data: bytes) -> bytes:
+    """The first sentence with the right checksum."""
+    body, star, rest = data.removeprefix(b"$").partition(b"*")
+    if not star or b"$" in body:
+        return data
+    return b"$" + body + b"*%02X" % nmea.checksum(body) + rest[2:]
