@@ -25,9 +25,10 @@ from crisiskit.installation import Places
 from crisiskit.keystore import opened
 from crisiskit.links import ConfiguredLink, configured_links
 from crisiskit.lock import AgentLock
+from crisiskit.model import Notice
 from crisiskit.panic import erase_home
 from crisiskit.settings import load
-from crisiskit.step import Decoding, Now, Step, Transmit
+from crisiskit.step import Decoding, Now, Raised, Step, Transmit
 from crisiskit.store.commit import WithdrawnError
 from crisiskit.store.orders import TRUST_FACT, WIPE_FACT
 from crisiskit.store.store import Store
@@ -46,7 +47,7 @@ from crisiskit.sync.events import (
     Tick,
 )
 from crisiskit.trusted import WipeOrdered
-from transports.link import LinkError, LinkState, Phase
+from transports.link import LinkError, LinkState, Phase, Place, RankedLink
 
 __all__ = ["Agent", "AgentLock", "run"]
 
@@ -61,6 +62,8 @@ STORE_RETRY_S = 5.0
 SETTLE_S = 90.0
 WITHDRAWN_MOST = 5
 WIPE_GRACE_S = 20.0
+NOTICE_AGAIN_S = 12 * 3600.0
+NOTICES_TOLD = 50
 _UP = (Phase.READY, Phase.BUSY)
 
 
@@ -168,6 +171,7 @@ class Agent:
         self._engine: Engine | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._decoder = asyncio.Semaphore(1)
+        self._told: dict[tuple[str, str], float] = {}
 
     async def run(self, until_idle: bool, stop: asyncio.Event) -> None:
         """Serve all links until stopped or idle."""
@@ -307,7 +311,11 @@ class Agent:
         link = next(link for link in self._links if link.name == transmit.link)
         outcome: Event
         try:
-            await link.link.send(transmit.frame, transmit.peer)
+            if isinstance(link.link, RankedLink):
+                rank = int(transmit.precedence)
+                await link.link.send_ranked(transmit.frame, transmit.peer, rank)
+            else:
+                await link.link.send(transmit.frame, transmit.peer)
             outcome = FrameSent(transmit)
         except LinkError as error:
             log.info("frame_failed link=%s code=%s detail=%s", link.name, error.code, error.detail)
@@ -356,6 +364,20 @@ class Agent:
             self._quietly(LinkDown(link.name))
         if state.reason:
             self._settled.add(link.name)
+
+    def _tell(self, link: str, notice: Notice) -> None:
+        """Keep a notice of a link, few of them: its words may come from strangers."""
+        now_s = asyncio.get_running_loop().time()
+        self._told = {key: until for key, until in self._told.items() if now_s < until}
+        key = (notice.code, notice.detail)
+        if key in self._told or len(self._told) >= NOTICES_TOLD:
+            return
+        log.warning("link_notice link=%s code=%s", link, notice.code)
+        self._told[key] = now_s + NOTICE_AGAIN_S
+        try:
+            self._store.apply([Raised(None, notice)])
+        except CrisiskitError as error:
+            log.error("notice_not_kept code=%s", error.code)
 
     def _show_states(self, last: bool = False) -> None:
         """Write link states for the screens, each at most once a second."""
@@ -451,9 +473,9 @@ class _Receiver:
         self._agent = agent
         self._link = link
 
-    async def frame(self, data: bytes, peer: str = "") -> None:
+    async def frame(self, data: bytes, peer: str = "", place: Place | None = None) -> None:
         """Commit what the frame brings; raises if that was not possible."""
-        self._agent._handle(FrameReceived(self._link.name, peer, data))
+        self._agent._handle(FrameReceived(self._link.name, peer, data, place))
 
     def state(self, state: LinkState) -> None:
         """Note the newest state of the link."""
@@ -466,3 +488,7 @@ class _Receiver:
     def billed(self, frame_bytes: int) -> None:
         """A session that carried nothing of ours was charged."""
         self._agent._quietly(Billed(self._link.name, frame_bytes))
+
+    def notice(self, code: str, detail: str = "") -> None:
+        """Tell people, and the same again after ``NOTICE_AGAIN_S`` only."""
+        self._agent._tell(self._link.name, Notice(code, detail))

@@ -4,6 +4,8 @@ Times are ISO 8601 in UTC, or null where there is none or the writer's clock was
 year 9999. ``kind`` is ``text``, ``order``, or the name of the form. ``fields`` are the answers
 of a form by field name: a time as ISO 8601, a position as latitude and longitude in degrees,
 a choice as its key; null for what is no form, or a form that is not installed here.
+``link_position`` is where the network heard the sender, within so many km: an estimate that
+nobody signed.
 """
 
 from __future__ import annotations
@@ -43,7 +45,14 @@ def message_json(message: Message) -> dict[str, object]:
         "exercise": message.exercise or (message.order is not None and message.order.exercise),
         "clear": message.clear,
         **_order_facts(message.order),
+        "link_position": _link_position(message.link_position),
     }
+
+
+def _link_position(place: tuple[float, float, int] | None) -> dict[str, float] | None:
+    if place is None:
+        return None
+    return {"latitude": place[0], "longitude": place[1], "radius_km": place[2]}
 
 
 def _order_facts(order: Order | None) -> dict[str, object]:

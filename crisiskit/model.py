@@ -153,7 +153,8 @@ class Message:
     ``ref`` is the store's row number, ``id`` the short word read aloud, the same at both
     ends. ``author`` and ``to`` are station names. ``state_at`` and ``received_at`` are
     milliseconds; ``received_at`` is None for what was written here. ``clear``: it came in
-    readable by all; written here: it may leave so.
+    readable by all; written here: it may leave so. ``link_position``: where its network heard
+    the station, latitude and longitude in degrees and the radius in km.
     """
 
     ref: int
@@ -181,6 +182,7 @@ class Message:
     expires_at: int | None = None
     clear: bool = False
     order: Order | None = None
+    link_position: tuple[float, float, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,6 +229,13 @@ def trust_word(message: Message, lang: str | None = None) -> str:
     return _("authentic, not signed yet") if message.box == "in" else _("not signed yet")
 
 
+def heard_words(place: tuple[float, float, int], lang: str | None = None) -> str:
+    """Where a network heard a station, and how far that may be off: an estimate."""
+    _ = speak(lang)
+    where = show_position(place[:2], lang or language())
+    return _("{place}, give or take {number} km").format(place=where, number=place[2])
+
+
 def precedence_word(precedence: Precedence, lang: str | None = None) -> str:
     """The field's own word; in French with its gloss: ``FLASH (éclair)``."""
     return speak(lang)(PRECEDENCE_WORDS[precedence])

@@ -44,6 +44,17 @@ _CENTER: tuple[Example, ...] = (
         ),
     ),
     (
+        N_("Ground Control's web service for RockBLOCK modems: see docs/gateways.md."),
+        (
+            'name = "rockblock"',
+            'kind = "webhook"',
+            "port = 10880",
+            'key_file = "/etc/crisiskit/groundcontrol.pub"',
+            'credentials_file = "/etc/crisiskit/rockblock.login"',
+            'price = { credit_micros = 110000, currency = "EUR" }',
+        ),
+    ),
+    (
         N_("A radio modem or a cable on a serial port."),
         ('name = "radio"', 'kind = "serial"', 'port = "/dev/ttyUSB0"', "baud = 9600"),
     ),

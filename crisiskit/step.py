@@ -209,6 +209,20 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
+class Located:
+    """Where a network heard the sender of an envelope that arrived: degrees, and the radius
+    in km within which it probably was."""
+
+    pairing: int
+    epoch: int
+    salt: bytes
+    seq: int
+    latitude: float
+    longitude: float
+    radius_km: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unpacked:
     """The records of an envelope that was stored before, or why it has none."""
 
@@ -321,9 +335,9 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """A notice for people."""
+    """A notice for people; ``pairing`` None where it is about no station."""
 
-    pairing: int
+    pairing: int | None
     notice: Notice
 
 
@@ -339,6 +353,7 @@ Change = (
     | Announced
     | EpochHeard
     | Arrived
+    | Located
     | Unpacked
     | Advanced
     | Vouched
@@ -377,6 +392,7 @@ class Transmit:
     peer: str
     frame: bytes
     carries: Carries
+    precedence: Precedence = Precedence.ROUTINE
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ MT_PAYLOAD_BYTES_MAX = 1890
 QUEUE_FRAMES_MAX = 50
 IMEI_DIGITS = 15
 CLIENT_ID_BYTES = 4
+PRIORITY_LAST = 5
 
 _ELEMENT = struct.Struct(">BH")
 _MO_HEADER = struct.Struct(">I15sBHHI")
@@ -29,7 +30,7 @@ _MT_CONFIRMATION = struct.Struct(">4s15sIh")
 _LOCATION = struct.Struct(">BBHBH")
 _RADIUS = struct.Struct(">I")
 _PRIORITY = struct.Struct(">H")
-_WEST, _SOUTH = 1, 2
+_WEST, _SOUTH, _OTHER_FORMAT = 1, 2, 0b1100
 _MINUTE_PARTS = 60_000
 
 
@@ -101,12 +102,17 @@ class MtStatus(IntEnum):
 
 
 class Outcome(StrEnum):
-    """What the sender of an MT message does next."""
+    """What the sender of an MT message does next.
+
+    ``PERMANENT`` is about this message or its modem, ``STOP`` about the sender: it is refused
+    whatever it sends.
+    """
 
     OK = "ok"
     RETRY = "retry"
     QUEUE_FULL = "queue_full"
     PERMANENT = "permanent"
+    STOP = "stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +168,8 @@ def outcome(status: int) -> Outcome:
         return Outcome.RETRY
     if status == MtStatus.QUEUE_FULL:
         return Outcome.QUEUE_FULL
+    if status in (MtStatus.ADDRESS_REFUSED, MtStatus.CERTIFICATE_REFUSED):
+        return Outcome.STOP
     return Outcome.PERMANENT
 
 
@@ -327,13 +335,16 @@ def _put_angle(degrees: float) -> tuple[int, int]:
 
 
 def _take_location(content: bytes, radius_bytes: int) -> Location | None:
-    """A location is a bonus: one that cannot be is dropped, its message is not."""
+    """A location is a bonus: one that cannot be, or that is written in another format, is
+    dropped, its message is not."""
     if len(content) != _LOCATION.size + radius_bytes:
         return None
     sides, lat_degrees, lat_parts, lon_degrees, lon_parts = _LOCATION.unpack_from(content)
     latitude = (lat_degrees * _MINUTE_PARTS + lat_parts) / _MINUTE_PARTS
     longitude = (lon_degrees * _MINUTE_PARTS + lon_parts) / _MINUTE_PARTS
-    if max(lat_parts, lon_parts) >= _MINUTE_PARTS or latitude > 90 or longitude > 180:
+    if sides & _OTHER_FORMAT or max(lat_parts, lon_parts) >= _MINUTE_PARTS:
+        return None
+    if latitude > 90 or longitude > 180:
         return None
     return Location(
         -latitude if sides & _SOUTH else latitude,

@@ -335,3 +335,48 @@ async def test_cancels_at_the_worst_moment_never_end_the_agent(tmp_path: Path) -
         kit.keep([Draft(RecordKind.TEXT, Precedence(n % 4), f"n {n}") for n in range(8)])
         await until(lambda: held(kit) == 5)
     assert left == 0 and len(texts(center)) == 5
+
+
+class Ranked(Wire):
+    """A wire whose other end sorts what waits."""
+
+    ranks: tuple[int, ...] = ()
+
+    async def send_ranked(self, frame: bytes, peer: str, rank: int) -> None:
+        self.ranks = (*self.ranks, rank)
+        await self.send(frame, peer)
+
+
+async def test_a_link_that_knows_ranks_is_told_how_urgent_a_frame_is(tmp_path: Path) -> None:
+    kit, center = stores(tmp_path)
+    up = Ranked(Traits(4096, receipt_delay_s=0.01, repeat_s=0.3))
+    down = Wire(Traits(4096, receipt_delay_s=0.01, repeat_s=0.3, listens=True))
+    up.other, down.other = down, up
+    async with running(make(kit, ("wire", up)), make(center, ("wire", down))):
+        other_process = Store(kit.path, lambda: 1_790_000_000_000, VAULT)
+        say(other_process, "fire", Precedence.FLASH)
+        await until(lambda: held(kit) == 1, 20)
+        say(other_process, "water", Precedence.PRIORITY)
+        await until(lambda: held(kit) == 2, 20)
+        other_process.close()
+    assert {3, 1} <= set(up.ranks)
+
+
+async def test_notices_of_a_link_are_kept_once_and_strangers_cannot_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_module, "NOTICES_TOLD", 3)
+    kit, _ = stores(tmp_path)
+    up, _ = wires()
+    async with running(make(kit, ("wire", up))):
+        await until(lambda: up.receiver is not None, 20)
+        assert up.receiver is not None
+        for _ in range(3):
+            up.receiver.notice("modem_queue_full", "300234010753370")
+        for number in range(100):
+            up.receiver.notice("modem_prohibited", str(number))
+    views = Views(kit.path, VAULT)
+    told = [(notice.code, notice.detail) for notice in views.notices(50)]
+    views.close()
+    prohibited = [("modem_prohibited", number) for number in ("1", "0")]
+    assert told == [*prohibited, ("modem_queue_full", "300234010753370")]

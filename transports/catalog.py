@@ -14,9 +14,11 @@ from transports.link import LinkKind
 GROUP = "crisiskit.links"
 
 BUILT_IN = {
+    "cloudloop": "transports.cloudloop:Cloudloop",
     "sbd": "transports.sbd:Sbd",
     "tcp": "transports.tcp:Tcp",
     "tcp-listen": "transports.tcp:TcpListen",
+    "webhook": "transports.webhook:Webhook",
     "serial": "transports.serial:SerialLine",
     "wss": "transports.websocket:Wss",
     "wss-listen": "transports.websocket:WssListen",

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Annotated
 from weakref import WeakSet
 
 import msgspec
 
-from transports.link import LinkError, Receiver, Traits, Trouble
+from transports.link import LinkError, Place, Receiver, Traits, Trouble
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,8 @@ PortOrAny = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Positive = Annotated[float, msgspec.Meta(ge=0.001, le=1e9)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 FrameBytes = Annotated[int, msgspec.Meta(ge=64, le=65_536)]
+SECRET_BYTES_MAX = 16_384
+UNUSABLE_S = 60.0
 Connections = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 
 
@@ -45,17 +49,68 @@ def check_size(frame: bytes, traits: Traits) -> None:
         raise LinkError(Trouble.TOO_LARGE, f"{len(frame)} bytes, at most {traits.mtu_bytes}")
 
 
-async def hand_up(receiver: Receiver, frame: bytes, peer: str = "") -> bool:
+async def hand_up(
+    receiver: Receiver, frame: bytes, peer: str = "", place: Place | None = None
+) -> bool:
     """Hand up one frame; whether it is durable above, so that it may be acknowledged.
 
     Where it is not, no receipt goes out either and the frame comes again: the link goes on.
     """
     try:
-        await receiver.frame(frame, peer)
+        await receiver.frame(frame, peer, place)
     except Exception as error:
         log.warning("frame not stored error=%s", type(error).__name__)
         return False
     return True
+
+
+@contextmanager
+def needing(extra: str) -> Iterator[None]:
+    """Around the imports of an extra of ours: LinkError PART_MISSING where it is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise LinkError(Trouble.PART_MISSING, f"crisiskit[{extra}]: {error}", 3600.0) from error
+
+
+def secret_text(path: str) -> str:
+    """What a file holds that nobody else on the machine may read, without blanks around it.
+
+    LinkError UNUSABLE where it cannot be read, is empty or too long, or others may read it.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            raw = file.read(SECRET_BYTES_MAX + 1)
+        text = raw.decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LinkError(Trouble.UNUSABLE, f"{path}: {error}", UNUSABLE_S) from error
+    if os.name != "nt" and mode & 0o007:
+        raise LinkError(Trouble.UNUSABLE, f"{path} can be read by others: chmod 600", UNUSABLE_S)
+    if not text or len(raw) > SECRET_BYTES_MAX:
+        raise LinkError(Trouble.UNUSABLE, f"{path} holds no secret", UNUSABLE_S)
+    return text
+
+
+class Seen:
+    """The newest ``most`` of the names that were added: a memory that strangers cannot fill."""
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._names: dict[object, None] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def add(self, name: object) -> None:
+        """Remember it, and forget the oldest beyond ``most``."""
+        self._names[name] = None
+        if len(self._names) > self._most:
+            del self._names[next(iter(self._names))]
+
+    def discard(self, name: object) -> None:
+        """Forget it."""
+        self._names.pop(name, None)
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class Phase(StrEnum):
@@ -37,6 +37,8 @@ class Trouble(StrEnum):
     DEVICE_BUSY = "device_busy"
     OUT_OF_CREDIT = "out_of_credit"
     HARDWARE = "hardware"
+    PART_MISSING = "part_missing"
+    UNUSABLE = "unusable"
 
 
 class LinkError(Exception):
@@ -120,13 +122,24 @@ class LinkState:
     status: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a network heard a terminal: degrees, north and east positive, and the radius in km
+    within which it probably was."""
+
+    latitude: float
+    longitude: float
+    radius_km: int
+
+
 class Receiver(Protocol):
     """The side above a link. All calls come from the event loop that runs the link."""
 
-    async def frame(self, data: bytes, peer: str = "") -> None:
+    async def frame(self, data: bytes, peer: str = "", place: Place | None = None) -> None:
         """Hand up one whole frame. Returns when it is durable or was judged junk.
 
-        Raises when it could not be stored: the link must then not acknowledge it.
+        ``place`` where the network told it. Raises when it could not be stored: the link must
+        then not acknowledge it.
         """
 
     def state(self, state: LinkState) -> None:
@@ -138,6 +151,10 @@ class Receiver(Protocol):
     def billed(self, frame_bytes: int) -> None:
         """A session was billed of which no ``send`` will tell: a mailbox check (0 bytes), or
         a frame whose ``send`` was cancelled and that went out all the same."""
+
+    def notice(self, code: str, detail: str = "") -> None:
+        """A person must know this; ``code`` has its sentence above. Said again and again, it is
+        told now and then."""
 
 
 class Link(Protocol):
@@ -163,6 +180,14 @@ class Link(Protocol):
 
     async def poll(self) -> None:
         """Ask a mailbox for waiting frames; where there is none, return at once."""
+
+
+@runtime_checkable
+class RankedLink(Link, Protocol):
+    """A link whose first hop has a queue that knows ranks."""
+
+    async def send_ranked(self, frame: bytes, peer: str, rank: int) -> None:
+        """As ``send``, which is rank 0 (routine); 3 (flash) goes before all others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from transports.link import Link, LinkError, LinkState, Phase, Trouble
+from transports.link import Link, LinkError, LinkState, Phase, Place, Trouble
 
 STEP_S = 0.02
 
@@ -52,17 +52,20 @@ class Inbox:
     def __init__(self) -> None:
         self.frames: list[bytes] = []
         self.peer = ""
+        self.places: list[Place | None] = []
+        self.notices: list[tuple[str, str]] = []
         self.states: list[LinkState] = []
         self.lost: list[str] = []
         self.billed_bytes: list[int] = []
         self.refuse = 0
 
-    async def frame(self, data: bytes, peer: str = "") -> None:
+    async def frame(self, data: bytes, peer: str = "", place: Place | None = None) -> None:
         """Keep it, or fail as a full disk would."""
         if self.refuse:
             self.refuse -= 1
             raise OSError("the disk is full")
         self.frames.append(data)
+        self.places.append(place)
         self.peer = peer
 
     def state(self, state: LinkState) -> None:
@@ -76,6 +79,10 @@ class Inbox:
     def billed(self, frame_bytes: int) -> None:
         """Keep it."""
         self.billed_bytes.append(frame_bytes)
+
+    def notice(self, code: str, detail: str = "") -> None:
+        """Keep it."""
+        self.notices.append((code, detail))
 
     @property
     def phase(self) -> Phase:

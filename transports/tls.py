@@ -54,10 +54,10 @@ def server_tls(certificate: str | None, key: str | None) -> ssl.SSLContext | Non
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         if key is not None and Path(key).stat().st_mode & 0o007:
-            raise LinkError(Trouble.REFUSED, f"{key} can be read by all: chmod 600", RETRY_S)
+            raise LinkError(Trouble.UNUSABLE, f"{key} can be read by all: chmod 600", RETRY_S)
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
-        raise LinkError(Trouble.REFUSED, f"{certificate}: {error}", RETRY_S) from error
+        raise LinkError(Trouble.UNUSABLE, f"{certificate}: {error}", RETRY_S) from error
     return context
 
 

@@ -17,7 +17,7 @@ from crisiskit.lock import AgentLock
 
 if TYPE_CHECKING:
     from crisiskit.settings import LinkSettings
-    from transports.link import Finding, Link, LinkState
+    from transports.link import Finding, Link, LinkState, Place
 
 FAILED = 1
 
@@ -106,7 +106,7 @@ class _Watcher:
         self.decided = asyncio.Event()
         self.state_told: LinkState | None = None
 
-    async def frame(self, data: bytes, peer: str = "") -> None:
+    async def frame(self, data: bytes, peer: str = "", place: Place | None = None) -> None:
         """Not stored, so the link must not acknowledge it."""
         raise OSError("this is only a test")
 
@@ -125,6 +125,9 @@ class _Watcher:
 
     def billed(self, frame_bytes: int) -> None:
         """Nothing is sent."""
+
+    def notice(self, code: str, detail: str = "") -> None:
+        """The agent tells it."""
 
 
 def _line(found: Finding) -> str:

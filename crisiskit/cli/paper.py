@@ -15,6 +15,7 @@ from crisiskit.model import Message, Order
 from crisiskit.render import (
     body_lines,
     clear_words,
+    heard_words,
     local_time,
     message_line,
     precedence_word,
@@ -76,6 +77,8 @@ def print_whole(found: Sequence[Message], names: Mapping[int, str] | None = None
     ]
     if first.received_at is not None:
         pairs.append((_("Received"), local_time(first.received_at)))
+    if first.link_position is not None:
+        pairs.append((_("Heard near"), heard_words(first.link_position)))
     if first.clear:
         pairs.append((_("Secrecy"), clear_words(clear=True)))
     if first.answers:

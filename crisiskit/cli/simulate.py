@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -21,6 +21,7 @@ from crisiskit.i18n import _
 
 if TYPE_CHECKING:
     from hardware.sim.faults import Fault
+    from hardware.sim.gateway import PlayedGateway
     from hardware.sim.uplink import Gateway, Reply
 
 SCRIPT_BYTES_MAX = 262_144
@@ -52,6 +53,23 @@ def _outage(word: str) -> tuple[float, float]:
             _("“{word}” is not START:LENGTH in seconds.").format(word=word),
             param_hint="--outage",
         )
+    return found
+
+
+def _heard(
+    _context: click.Context, _param: click.Parameter, value: str | None
+) -> tuple[float, float, int] | None:
+    """LAT,LON,KM in degrees and whole kilometers."""
+    if value is None:
+        return None
+    latitude, _comma, rest = value.partition(",")
+    longitude, _comma, radius = rest.partition(",")
+    try:
+        found = float(latitude), float(longitude), int(radius)
+    except ValueError:
+        found = (91.0, 0.0, 0)
+    if not (abs(found[0]) <= 90 and abs(found[1]) <= 180 and 0 <= found[2] <= 20_000):
+        raise click.BadParameter(_("“{word}” is not LAT,LON,KM.").format(word=value))
     return found
 
 
@@ -147,7 +165,10 @@ def modem(
 
 @click.command(
     help=_("Play the satellite gateway: modems on one side, a center by DirectIP on the other."),
-    epilog=examples("crisiskit simulate gateway --center 127.0.0.1:10800 --mt-port 7403"),
+    epilog=examples(
+        "crisiskit simulate gateway --center 127.0.0.1:10800 --mt-port 7403",
+        "crisiskit simulate gateway --web http://127.0.0.1:10880/push --web-key play.key",
+    ),
 )
 @click.option(
     "--center",
@@ -157,6 +178,17 @@ def modem(
     show_default=True,
     help=_("Where the center listens for DirectIP."),
 )
+@click.option(
+    "--web",
+    metavar="URL",
+    help=_("Play Ground Control instead: signed calls to a center's webhook, messages over HTTP."),
+)
+@click.option(
+    "--web-key",
+    type=click.Path(path_type=Path),
+    help=_("Its key, made where there is none; FILE.pub is for the center."),
+)
+@click.option("--cloudloop", metavar="URL", help=_("Play Cloudloop instead, with this webhook."))
 @click.option("--bind", default="127.0.0.1", show_default=True, help=_("The address to listen on."))
 @click.option(
     "--modem-port",
@@ -179,32 +211,54 @@ def modem(
 @click.option(
     "--latency", type=SECONDS, default=0.0, help=_("Seconds that each message takes to the center.")
 )
+@click.option(
+    "--double", type=CHANCE, default=0.0, help=_("Chance that a call to a webhook is made twice.")
+)
+@click.option(
+    "--forge", type=CHANCE, default=0.0, help=_("Chance that somebody forges such a call first.")
+)
+@click.option(
+    "--heard",
+    callback=_heard,
+    metavar="LAT,LON,KM",
+    help=_("Where the network says to have heard the modems."),
+)
 @outage_option
 @seed_option
 @json_option
 def gateway(
     center: tuple[str, int],
+    web: str | None,
+    web_key: Path | None,
+    cloudloop: str | None,
     bind: str,
     modem_port: int,
     mt_port: int,
     spool: Path | None,
     loss: float,
     latency: float,
+    double: float,
+    forge: float,
+    heard: tuple[float, float, int] | None,
     outages: tuple[tuple[float, float], ...],
     seed: int,
     as_json: bool,
 ) -> None:
     """Play the gateway."""
     from crisiskit import log
-    from hardware.sim.gateway import Faults, PlayedGateway
+    from hardware.directip import Location
 
+    if (web and cloudloop) or (web and not web_key):
+        raise click.UsageError(_("Give --web with --web-key, or --cloudloop, or neither."))
     log.to_stderr()
-    faults = Faults(confirm_loss=loss, delay_s=latency, outages=outages, seed=seed)
+    faults = {"confirm_loss": loss, "delay_s": latency, "outages": outages, "seed": seed}
+    location = Location(*heard) if heard else None
+    places = {"bind": bind, "modem_port": modem_port, "mt_port": mt_port, "spool": spool}
 
     async def play() -> None:
-        played = PlayedGateway(
-            *center, bind=bind, modem_port=modem_port, mt_port=mt_port, spool=spool, faults=faults
-        )
+        chances = {**faults, "doubled": double, "forged": forge}
+        where = {**places, "location": location}
+        played = _gateway(center, web, web_key, cloudloop, chances, where)
         telling = asyncio.create_task(_tell(played.ready, lambda: ports(played)))
         try:
             await until_stopped(played.run)
@@ -225,6 +279,38 @@ def gateway(
             raise
         address = f"{bind}:{modem_port}, {bind}:{mt_port}"
         raise CrisiskitError("port_in_use", address=address) from None
+
+
+def _gateway(
+    center: tuple[str, int],
+    web: str | None,
+    web_key: Path | None,
+    cloudloop: str | None,
+    chances: dict[str, Any],
+    where: dict[str, Any],
+) -> PlayedGateway:
+    """The gateway that is asked for."""
+    from hardware.sim.gateway import Faults, PlayedGateway
+
+    if web is None and cloudloop is None:
+        del chances["doubled"], chances["forged"]
+        return PlayedGateway(*center, faults=Faults(**chances), **where)
+    try:
+        from hardware.sim.webservice import WebFaults
+
+        faults = WebFaults(**chances)
+        if cloudloop is not None:
+            from hardware.sim.cloudloop import PlayedCloudloop
+
+            return PlayedCloudloop(cloudloop, faults=faults, **where)
+        from hardware.sim.groundcontrol import PlayedGroundControl, kept_key
+
+        assert web is not None and web_key is not None
+        return PlayedGroundControl(web, kept_key(web_key), faults=faults, **where)
+    except ImportError as error:
+        raise CrisiskitError("part_missing", part="web", detail=str(error)) from None
+    except ValueError as error:
+        raise CrisiskitError("file_unreadable", path=web_key, detail=str(error)) from None
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from crisiskit.installation import agent_runs
 if TYPE_CHECKING:
     from crisiskit.settings import LinkSettings
 
+_SECRET = ("credentials_file", "token_file", "secret_file", "tls_key_file")
 _CODES = {"missing": "device_missing", "busy": "device_busy", "denied": "device_denied"}
 
 
@@ -57,6 +59,7 @@ def _link(link: LinkSettings, ours: bool, clear: bool) -> Finding:
         trouble = _device(port, ours)
     elif isinstance(port, int) and isinstance(bind, str) and not ours:
         trouble = _listening(bind, port)
+    trouble = trouble or _missing_part(link.kind) or _files(link.options)
     if trouble is not None:
         return wrong(f"link.{link.name}", f"{link.name}: {explain(trouble)}")
     words = _("Link {name} ({kind}), READABLE BY ALL.") if clear else _("Link {name} ({kind}).")
@@ -74,6 +77,37 @@ def _pin(certificate: str) -> str:
         return pin_of(Path(certificate).read_bytes())
     except (OSError, ValueError):
         return "?"
+
+
+def _missing_part(name: str) -> CrisiskitError | None:
+    """Whether the modules of an extra are there that a kind says it ``needs``."""
+    from transports.catalog import find
+
+    kind = find(name)
+    for module in getattr(kind, "needs", ()):
+        if find_spec(module) is None:
+            return CrisiskitError("part_missing", part=getattr(kind, "extra", ""), detail=module)
+    return None
+
+
+def _files(options: object) -> CrisiskitError | None:
+    """Whether the files can be read that the keys ending in ``_file`` name, secrets by us alone.
+
+    What is not for strangers: ``credentials_file``, ``token_file``, ``..._secret_file``,
+    ``tls_key_file``.
+    """
+    for key in getattr(options, "__struct_fields__", ()):
+        path = getattr(options, key)
+        if not key.endswith("_file") or not path:
+            continue
+        try:
+            with Path(path).open("rb") as file:
+                open_to_all = os.name != "nt" and os.fstat(file.fileno()).st_mode & 0o007
+        except OSError as error:
+            return CrisiskitError("file_unreadable", path=path, detail=error.strerror)
+        if open_to_all and key.endswith(_SECRET):
+            return CrisiskitError("secret_readable", path=path)
+    return None
 
 
 def _device(port: str, ours: bool) -> CrisiskitError | None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from crisiskit.export.heading import Heading, harmless
 from crisiskit.jsonform import message_json
 from crisiskit.model import Message
-from crisiskit.render import body_lines
+from crisiskit.render import body_lines, heard_words
 
 COMMA, SEMICOLON = ",", ";"
 COLUMNS = (
@@ -40,6 +40,7 @@ COLUMNS = (
     "order_kind",
     "order_cancels",
     "order_cancelled_by",
+    "link_position",
 )
 BOM = "\ufeff"
 # The signs of spreadsheets in the West and, in full width, in the East.
@@ -60,6 +61,8 @@ def as_csv(
     for message in messages:
         told = message_json(message)
         told["fields"] = "" if told["fields"] is None else _answers(message, heading.lang)
+        if message.link_position is not None:
+            told["link_position"] = heard_words(message.link_position, heading.lang)
         yield str(writer.writerow([_cell(told[key], separator) for key in COLUMNS]))
 
 

@@ -14,7 +14,14 @@ from textual.widgets import Static
 
 from crisiskit.i18n import _, ngettext
 from crisiskit.model import ClockQuality, Message, RecordKind, State
-from crisiskit.render import body_lines, clear_words, precedence_word, size_text, trust_word
+from crisiskit.render import (
+    body_lines,
+    clear_words,
+    heard_words,
+    precedence_word,
+    size_text,
+    trust_word,
+)
 from crisiskit.screens.bar import Bar
 from crisiskit.screens.lines import SIGNED, life_word, station
 from crisiskit.store.views import Views
@@ -64,6 +71,8 @@ def facts(message: Message) -> str:
             cost += ", " + credits.format(n=message.credits)
         lines[-1] += cost
     lines.append(f"{SIGNED if message.signed else '-'} {trust_word(message)}")
+    if message.link_position is not None:
+        lines.append(_("heard near {place}").format(place=heard_words(message.link_position)))
     if message.answers:
         lines.append(_("answers {id}").format(id=message.answers))
     return "\n".join(lines)

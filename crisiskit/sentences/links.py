@@ -41,6 +41,14 @@ TROUBLES = {
         N_("faulty"),
         N_("The device reports a fault. Switch it off and on; if it stays, replace it."),
     ),
+    "unusable": (
+        N_("not set up"),
+        N_("A file that this link needs cannot be used. Run “crisiskit doctor” to see which."),
+    ),
+    "part_missing": (
+        N_("part missing"),
+        N_("This link needs a part that is not installed. Install crisiskit with its “links”."),
+    ),
 }
 
 # What is wrong with a key of a link's table, by the word of transports.common.WrongSetting.
@@ -79,9 +87,39 @@ LINK_ERRORS = {
         "The gateway {address} does not answer. Check its address and the network; what was not "
         "sent stays kept."
     ),
+    "part_missing": N_(
+        "This needs a part that is not installed ({detail}). Install crisiskit with its “{part}”."
+    ),
+    "secret_readable": N_(
+        "Others on this machine can read {path}, which holds a secret. Run “chmod 600 {path}”, "
+        "and change the secret if that machine has other users."
+    ),
     "port_in_use": N_(
         "Another program is listening on {address}. Stop it, or choose another port."
     ),
 }
 
-LINK_NOTICES: dict[str, str] = {}
+LINK_NOTICES: dict[str, str] = {
+    "modem_queue_full": N_(
+        "The satellite network keeps 50 messages for the modem {detail} and takes no more. Let its "
+        "kit check the mailbox; or write flush_when_stuck = true in the table of this link: old "
+        "ones are then dropped there, and what is not held is sent again."
+    ),
+    "modem_queue_blocked": N_(
+        "A message waits for the modem {detail} that is larger than it can take, and nothing "
+        "behind it arrives. Write flush_when_stuck = true in the table of this link, or have the "
+        "provider empty the queue: what is not held is sent again."
+    ),
+    "modem_prohibited": N_(
+        "The satellite network does not let the modem {detail} in. Ask the provider about its "
+        "contract."
+    ),
+    "modem_sends_too_much": N_(
+        "The modem {detail} tried to send more than its kind may. Set “mtu” of the link on that "
+        "kit to what its modem takes."
+    ),
+    "gateway_refuses": N_(
+        "The gateway refuses messages for {detail}. Check the account, the modem's contract and "
+        "the settings of the link; what waits stays kept."
+    ),
+}

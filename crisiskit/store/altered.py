@@ -11,6 +11,7 @@ _OPENS = {
     " AND opens(data, 'signed_object.data', number)",
     "order_answer": "opens(text, 'order_answer.text', number)",
     "notice": "opens(detail, 'notice.detail', at)",
+    "whereabouts": "opens(place, 'whereabouts.place', pairing || '/' || epoch || '/' || seq)",
     "refused": "opens(reason, 'refused.reason', '')",
     "pairing": "opens(send_chain, 'pairing.send_chain', '')"
     " AND opens(heard_chain, 'pairing.heard_chain', '')",

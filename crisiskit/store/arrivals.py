@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +13,15 @@ from crisiskit.model import Direction, Record
 from crisiskit.step import (
     Arrived,
     Forked,
+    Located,
     Unpacked,
 )
 from crisiskit.store.connect import Database
 from crisiskit.store.frames import stored
 from crisiskit.store.own import note_named
 from crisiskit.store.schema import Sealed as Column
+
+_PLACE = struct.Struct(">ddI")
 
 
 def _arrived(db: Database, c: Arrived, now: int) -> None:
@@ -74,6 +78,22 @@ def _forked(db: Database, c: Forked, now: int) -> None:
         "INSERT INTO fork (pairing, epoch, salt, seq, frame, at) VALUES (?, ?, ?, ?, ?, ?)",
         (c.pairing, c.epoch, c.salt, c.seq, frame, now),
     )
+
+
+def _located(db: Database, c: Located, now: int) -> None:
+    place = _PLACE.pack(c.latitude, c.longitude, c.radius_km)
+    row = f"{c.pairing}/{c.epoch}/{c.seq}".encode()
+    db.execute(
+        "INSERT OR IGNORE INTO whereabouts (pairing, epoch, salt, seq, place)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (c.pairing, c.epoch, c.salt, c.seq, db.vault.seal(place, Column.WHEREABOUTS, row)),
+    )
+
+
+def read_place(packed: bytes) -> tuple[float, float, int]:
+    """Latitude and longitude in degrees, and the radius in km, as ``Located`` was stored."""
+    latitude, longitude, radius_km = _PLACE.unpack(packed)
+    return latitude, longitude, radius_km
 
 
 def _record_in(
@@ -155,6 +175,7 @@ def share(total: int, i: int, n: int) -> int:
 
 WRITERS: dict[type, Callable[[Database, Any, int], None]] = {
     Arrived: _arrived,
+    Located: _located,
     Unpacked: _unpacked,
     Forked: _forked,
 }

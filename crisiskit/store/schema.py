@@ -17,7 +17,7 @@ from crisiskit.store import schema_orders
 if TYPE_CHECKING:
     import sqlite_utils
 
-VERSION = 2
+VERSION = 3
 
 
 class Sealed(StrEnum):
@@ -25,7 +25,8 @@ class Sealed(StrEnum):
 
     Words are bound to their row: a record's to its ``digest``, a notice's to ``at``, those
     of orders and answers to the order's number, a reason to nothing. Frames, see ``frames``,
-    are bound to their pairing, epoch, number and place, those set aside to ``at``.
+    are bound to their pairing, epoch, number and place, those set aside to ``at``; where a
+    network heard a station is bound to pairing, epoch and number.
     """
 
     CHECK = "meta.vault"
@@ -44,6 +45,7 @@ class Sealed(StrEnum):
     REASON = "refused.reason"
     ENVELOPE_FRAME = "envelope.frame"
     ARRIVED_FRAME = "arrived.frame"
+    WHEREABOUTS = "whereabouts.place"
     FORK_FRAME = "fork.frame"
     PART_FRAME = "part.frame"
     SET_ASIDE_FRAME = "quarantine.frame"
@@ -246,6 +248,18 @@ CREATE TABLE notice (
 """
 
 
+_V3 = """
+CREATE TABLE whereabouts (
+    pairing INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    place BLOB NOT NULL,
+    PRIMARY KEY (pairing, epoch, salt, seq)
+) STRICT, WITHOUT ROWID;
+"""
+
+
 def version(connection: sqlite3.Connection) -> int:
     """The schema version of an open database; 0 for an empty one."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -268,6 +282,10 @@ def migrate(connection: sqlite3.Connection) -> None:
     @migrations()
     def m002_orders(db: sqlite_utils.Database) -> None:
         _execute(db, schema_orders.TABLES, 2)
+
+    @migrations()
+    def m003_whereabouts(db: sqlite_utils.Database) -> None:
+        _execute(db, _V3, 3)
 
     migrations.apply(sqlite_utils.Database(connection))
 

@@ -21,6 +21,7 @@ from crisiskit.model import (
     RecordKind,
     State,
 )
+from crisiskit.store.arrivals import read_place
 from crisiskit.store.connect import open_reader, read
 from crisiskit.store.order_views import by_record
 from crisiskit.store.schema import Sealed
@@ -37,8 +38,10 @@ _MESSAGE = (
     " heard_epoch h WHERE h.pairing = d.pairing AND h.epoch = d.epoch AND h.salt = d.salt"
     " AND d.seq < h.signed_below) ELSE EXISTS (SELECT 1 FROM sending_epoch s WHERE"
     " s.pairing = d.pairing AND s.epoch = d.epoch AND d.seq < s.signed_below) END, r.clear,"
-    " r.digest"
+    " r.digest, w.place, d.pairing || '/' || d.epoch || '/' || d.seq"
     " FROM delivery d JOIN record r ON r.id = d.record JOIN pairing p ON p.id = d.pairing"
+    " LEFT JOIN whereabouts w ON w.pairing = d.pairing AND w.epoch = d.epoch"
+    " AND w.salt = d.salt AND w.seq = d.seq"
 )
 
 
@@ -260,7 +263,7 @@ class Views:
     def _message(self, row: tuple[Any, ...]) -> Message:
         (ref, code, number, box, name, kind, precedence, text, data, written_at, clock) = row[:11]
         (received_at, state, state_at, link, frame_bytes, credits, answers, *rest) = row[11:]
-        expires_at, signed, clear, digest = rest
+        expires_at, signed, clear, digest, place, place_row = rest
         incoming = box == "in"
         words = self._open(text, Sealed.TEXT, digest)
         content = self._open(data, Sealed.DATA, digest)
@@ -294,7 +297,12 @@ class Views:
             answers=answers,
             expires_at=expires_at,
             clear=bool(clear),
+            link_position=None if place is None else self._place(place, place_row),
         )
+
+    def _place(self, sealed: bytes, row: str) -> tuple[float, float, int] | None:
+        packed = self._open(sealed, Sealed.WHEREABOUTS, row.encode())
+        return None if packed is None else read_place(packed)
 
 
 def _where(box: str) -> tuple[str, tuple[Any, ...]]:

@@ -105,7 +105,7 @@ class Departures:
         station.hellos.pop(lane.link, None)
         frame, carries = station.sender.frame_for(one, lane)
         one.flying.add((lane.link, lane.peer))
-        return Transmit(lane.link, lane.peer, frame, carries)
+        return Transmit(lane.link, lane.peer, frame, carries, one.precedence)
 
     def _next_receipt(
         self, station: Station, lanes: list[Lane], now: Now

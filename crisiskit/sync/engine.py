@@ -14,7 +14,7 @@ If a commit fails the engine is ahead of the disk: throw it away and start one f
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from heapq import heappop, heappush
 
 from crisiskit.codec.content import Content
@@ -26,12 +26,14 @@ from crisiskit.model import Precedence
 from crisiskit.snapshot import Snapshot
 from crisiskit.step import (
     Answered,
+    Arrived,
     Change,
     ClockJumped,
     Contact,
     Decoding,
     Doubted,
     Expired,
+    Located,
     Now,
     Receipted,
     Requeued,
@@ -58,7 +60,7 @@ from crisiskit.sync.events import (
 from crisiskit.sync.gate import Gate
 from crisiskit.sync.lanes import Lane
 from crisiskit.sync.station import CONTACT_S, NEVER, NEVER_BEFORE, Station
-from transports.link import Traits
+from transports.link import Place, Traits
 
 CLOCK_JUMP_MS = 60_000
 
@@ -347,7 +349,8 @@ class Engine:
             return [], set()
         decodings += opened.decodings
         contact = self._contact(station, event, opened.news, now)
-        return [*opened.changes, *contact], {station.pairing}
+        located = _located(opened.changes, event.place)
+        return [*opened.changes, *located, *contact], {station.pairing}
 
     def _contact(
         self, station: Station, event: FrameReceived, news: bool, now: Now
@@ -367,6 +370,15 @@ class Engine:
             return []
         station.contact_s = now.mono_s
         return [Contact(station.pairing, event.link, event.peer)]
+
+
+def _located(changes: Iterable[Change], place: Place | None) -> list[Change]:
+    """The place beside each envelope that its frame brought whole."""
+    if place is None:
+        return []
+    where = (place.latitude, place.longitude, place.radius_km)
+    came = (one for one in changes if isinstance(one, Arrived))
+    return [Located(one.pairing, one.epoch, one.salt, one.seq, *where) for one in came]
 
 
 def _spent(link: str, traits: Traits, frame_bytes: int) -> Spent:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from crisiskit.codec.content import Content
 from crisiskit.codec.reject import Rejected
 from crisiskit.step import Decoding, Queued, Transmit
-from transports.link import Traits
+from transports.link import Place, Traits
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,12 @@ class OutboxChanged:
 
 @dataclass(frozen=True, slots=True)
 class FrameReceived:
-    """A whole frame came in."""
+    """A whole frame came in; ``place``: where the network says its sender was."""
 
     link: str
     peer: str
     frame: bytes
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,9 @@ import msgspec
 
 from hardware.directip import (
     MO_PAYLOAD_BYTES_MAX,
+    PRIORITY_LAST,
     QUEUE_FRAMES_MAX,
+    Location,
     Malformed,
     MoMessage,
     MtConfirmation,
@@ -116,7 +118,8 @@ class Session(msgspec.Struct, tag_field="op", tag="session"):
 class PlayedGateway:
     """Run it, wait for ``ready``, then ``modem_port`` and ``mt_port`` are the real ports.
 
-    ``center`` is where MO messages go, and may be set once the center has told its port.
+    ``center`` is where MO messages go, and may be set once the center has told its port;
+    ``location`` is where the network says to have heard each modem.
     """
 
     def __init__(
@@ -130,6 +133,7 @@ class PlayedGateway:
         spool: Path | None = None,
         mt_bytes_max: int = 270,
         faults: Faults | None = None,
+        location: Location | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.modem_port = modem_port
@@ -142,6 +146,7 @@ class PlayedGateway:
         self._faults = faults or Faults()
         self._mo_chance = random.Random(f"{self._faults.seed} mo")
         self._mt_chance = random.Random(f"{self._faults.seed} mt")
+        self._location = location
         self._clock = clock
         self._folder = spool
         self._mo = Spool(spool / "mo" if spool else None)
@@ -160,7 +165,7 @@ class PlayedGateway:
         self._began_at = asyncio.get_running_loop().time()
         async with (
             self._serving(self._modem, self.modem_port) as self.modem_port,
-            self._serving(self._mt_call, self.mt_port) as self.mt_port,
+            self._taking_mt() as self.mt_port,
         ):
             self.ready.set()
             await self._push_all()
@@ -173,6 +178,10 @@ class PlayedGateway:
     def undelivered(self) -> int:
         """How many MO messages the center has not confirmed yet."""
         return len(self._mo)
+
+    def _taking_mt(self) -> AbstractAsyncContextManager[int]:
+        """Takes the center's messages while it lasts; gives the port."""
+        return self._serving(self._mt_call, self.mt_port)
 
     @asynccontextmanager
     async def _serving(self, handler: Handler, port: int) -> AsyncIterator[int]:
@@ -253,7 +262,8 @@ class PlayedGateway:
     ) -> None:
         told = SessionStatus.MT_TOO_BIG if status == MO_OK_MT_TOO_BIG else SessionStatus.OK
         number = self._next_number()
-        message = MoMessage(number, imei, told, momsn, mtmsn, int(self._clock()), payload)
+        now_s = int(self._clock())
+        message = MoMessage(number, imei, told, momsn, mtmsn, now_s, payload, self._location)
         self._mo.put(f"1-{number:012d}", encode_mo(message))
         self._mo_news.set()
 
@@ -285,7 +295,7 @@ class PlayedGateway:
 
     async def _push(self, message: bytes) -> bool:
         """One call to the center; whether it confirmed and we heard it."""
-        await asyncio.sleep(self._faults.delay_s)
+        await self._delay()
         try:
             async with asyncio.timeout(CALL_S_MAX):
                 reader, writer = await asyncio.open_connection(*self.center)
@@ -298,6 +308,13 @@ class PlayedGateway:
         except (*BROKEN_OFF, Malformed) as error:
             log.info("gateway push failed error=%s", type(error).__name__)
             return False
+        return self._heard(accepted)
+
+    async def _delay(self) -> None:
+        await asyncio.sleep(self._faults.delay_s)
+
+    def _heard(self, accepted: bool) -> bool:
+        """Whether a confirmation is heard; one that is lost makes the message come again."""
         if accepted and self._mo_chance.random() < self._faults.confirm_loss:
             self.counters.repeated += 1
             return False
@@ -334,7 +351,9 @@ class PlayedGateway:
             return MtStatus.OK
         if len(mailbox) >= QUEUE_FRAMES_MAX:
             return MtStatus.QUEUE_FULL
-        rank = 0 if message.flags & MtFlag.HIGH_PRIORITY else 1
+        rank = message.priority or PRIORITY_LAST
+        if message.flags & MtFlag.HIGH_PRIORITY:
+            rank = 0
         name = f"{rank}-{number:012d}"
         mailbox.put(name, message.payload)
         self._ring(message.imei)

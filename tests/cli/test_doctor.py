@@ -192,6 +192,34 @@ def test_a_port_that_somebody_listens_on_is_wrong_unless_it_is_us(call: Call, ce
         assert (status, found["link.one"]["state"]) == (0, "ok")
 
 
+def web_link(folder: Path) -> str:
+    files = {"key_file": "key", "credentials_file": "login"}
+    for name in files.values():
+        (folder / name).touch(mode=0o600)
+    named = "\n".join(f'{key} = "{folder / name}"' for key, name in files.items())
+    return f'kind = "webhook"\nport = 0\n{named}'
+
+
+def test_files_of_a_link_are_looked_at(call: Call, center: Path, tmp_path: Path) -> None:
+    add_link(center, web_link(tmp_path))
+    assert findings(call, center)[1]["link.one"]["state"] == "ok"
+    (tmp_path / "login").chmod(0o644)
+    found = findings(call, center)[1]["link.one"]
+    assert found["state"] == "wrong" and f"chmod 600 {tmp_path / 'login'}" in found["text"]
+    (tmp_path / "login").unlink()
+    found = findings(call, center)[1]["link.one"]
+    assert found["state"] == "wrong" and str(tmp_path / "login") in found["text"]
+
+
+def test_a_missing_part_of_a_link_is_told(
+    call: Call, center: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_link(center, web_link(tmp_path))
+    monkeypatch.setattr("transports.webhook.Webhook.needs", ("no_such_module",))
+    found = findings(call, center)[1]["link.one"]
+    assert found["state"] == "wrong" and "“web”" in found["text"]
+
+
 def test_a_clock_of_1970_is_wrong_and_stops_nobody(call: Call, spawn: Spawn, kit: Path) -> None:
     process = spawn("doctor", "--json", "--home", kit, CRISISKIT_TEST_CLOCK="86400000")
     out, _err = process.communicate(timeout=20)

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,6 +126,35 @@ def test_a_file_in_the_place_of_the_port_is_left_alone(call: Call, tmp_path: Pat
     status, _out, err = call(*words)
     assert (status, "precious" in err) == (1, True)
     assert precious.read_text() == "x"
+
+
+def test_a_played_web_service_makes_its_key_and_takes_what_the_center_sends(
+    spawn: Spawn, tmp_path: Path
+) -> None:
+    key = tmp_path / "play.key"
+    _process, ports = gateway(
+        spawn, "--web", "http://127.0.0.1:9/push", "--web-key", str(key), "--heard", "1.5,2.5,3"
+    )
+    assert key.stat().st_mode & 0o077 == 0
+    assert b"BEGIN PUBLIC KEY" in (tmp_path / "play.key.pub").read_bytes()
+    form = b"imei=300234010000001&username=crisiskit&password=simulation&data=00"
+    address = f"http://127.0.0.1:{ports['mt_port']}/rockblock/MT"
+    with urllib.request.urlopen(address, data=form, timeout=20) as answer:
+        assert answer.read().startswith(b"FAILED,11,")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("--web", "http://127.0.0.1:9"),
+        ("--web", "http://127.0.0.1:9", "--web-key", "k", "--cloudloop", "http://127.0.0.1:9"),
+        ("--heard", "91,0,1"),
+        ("--heard", "somewhere"),
+    ],
+)
+def test_web_services_are_asked_for_rightly(call: Call, more: tuple[str, ...]) -> None:
+    status, _out, err = call("simulate", "gateway", *more)
+    assert status == 2 and err
 
 
 def test_played_radios_hear_each_other(spawn: Spawn, tmp_path: Path) -> None:

@@ -98,7 +98,14 @@ def test_a_location_in_the_southern_hemisphere() -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["005b000000000000000008", "0034ea6000000000000008", "003400", "0000000000b5000000"]
+    "place",
+    [
+        "005b000000000000000008",
+        "0434000000000000000008",
+        "0034ea6000000000000008",
+        "003400",
+        "0000000000b5000000",
+    ],
 )
 def test_an_impossible_location_does_not_cost_the_message(place: str) -> None:
     element = bytes.fromhex("03%04x" % (len(place) // 2) + place)
@@ -193,7 +200,8 @@ def test_no_bytes_raise_anything_else(junk: bytes, at: int, byte: int) -> None:
     ("status", "meaning"),
     [(place, Outcome.OK) for place in (0, 1, 50)]
     + [(-6, Outcome.RETRY), (-5, Outcome.QUEUE_FULL)]
-    + [(status, Outcome.PERMANENT) for status in (-1, -2, -3, -4, -7, -8, -9, -10, -11, -12, -99)],
+    + [(-10, Outcome.STOP), (-12, Outcome.STOP)]
+    + [(status, Outcome.PERMANENT) for status in (-1, -2, -3, -4, -7, -8, -9, -11, -99)],
 )
 def test_what_a_status_means(status: int, meaning: Outcome) -> None:
     assert outcome(status) is meaning

@@ -1,20 +1,20 @@
 """The center's side of Iridium: confirmed only when durable, alive after any bytes.
 
-The other end is the played gateway, and a played modem made into a link by these few lines.
+The other end is the played gateway, and a played modem made into a link.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from dataclasses import replace
 
 import msgspec
 import pytest
 
 from hardware.directip import (
+    Location,
     MoMessage,
     MtConfirmation,
     MtFlag,
@@ -27,11 +27,12 @@ from hardware.directip import (
 )
 from hardware.sim.gateway import Faults, PlayedGateway
 from transports.directip import DirectIp, DirectIpLink, DirectIpSettings
-from transports.link import LinkError, LinkState, Phase, Receiver, Traits, Trouble
+from transports.link import Link, LinkError, Place, Trouble
 from transports.testing import CHECKS, Check, Inbox, Pair, Running, arrived, running
 
 LOOPBACK = "127.0.0.1"
 IMEI = "300234010753370"
+Modem = Callable[[int], Link]
 MO = MoMessage(1, IMEI, 0, 5, 0, 1_800_000_000, b"hello")
 
 
@@ -39,51 +40,6 @@ def center(gateway_port: int = 9, **more: object) -> DirectIpLink:
     table = {"gateway_host": LOOPBACK, "gateway_port": gateway_port, "port": 0, **more}
     settings = msgspec.convert(table, DirectIpSettings)
     return DirectIp().open(settings, DirectIp().traits(settings, {}))
-
-
-class PlayedModem:
-    """A link for tests: a modem of the played gateway, one session for each frame and poll."""
-
-    traits = Traits(mtu_bytes=340)
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._sessions = 0
-        self._busy = asyncio.Lock()
-        self._receiver: Receiver | None = None
-
-    async def run(self, receiver: Receiver) -> None:
-        self._receiver = receiver
-        receiver.state(LinkState(Phase.READY))
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self._receiver = None
-
-    async def send(self, frame: bytes, peer: str = "") -> None:
-        if len(frame) > self.traits.mtu_bytes:
-            raise LinkError(Trouble.TOO_LARGE)
-        await self._session(frame.hex())
-
-    async def poll(self) -> None:
-        await self._session(None)
-
-    async def _session(self, mo: str | None) -> None:
-        async with self._busy:
-            if self._receiver is None:
-                raise LinkError(Trouble.NO_SERVICE)
-            self._sessions += 1
-            words: list[dict[str, Any]] = [
-                {"op": "attach", "imei": IMEI},
-                {"op": "session", "n": 1, "momsn": self._sessions, "mo": mo, "mt_max": 270},
-            ]
-            reader, writer = await asyncio.open_connection(LOOPBACK, self._port)
-            writer.write(b"".join(json.dumps(line).encode() + b"\n" for line in words))
-            while (answer := json.loads(await reader.readline())).get("op") == "ring":
-                pass
-            writer.close()
-            if answer["mt"] is not None:
-                await self._receiver.frame(bytes.fromhex(answer["mt"]))
 
 
 @asynccontextmanager
@@ -106,11 +62,11 @@ async def free_port() -> int:
 
 
 @asynccontextmanager
-async def make_pair() -> AsyncIterator[Pair]:
+async def make_pair(modem: Modem) -> AsyncIterator[Pair]:
     port = await free_port()
     async with played(port) as gateway:
         far = center(gateway.mt_port, port=port)
-        yield Pair(PlayedModem(gateway.modem_port), far, flood_frames=25)
+        yield Pair(modem(gateway.modem_port), far, flood_frames=25)
 
 
 async def push(port: int, data: bytes) -> bytes:
@@ -152,15 +108,15 @@ async def answering(
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-async def test_it_is_a_link(check: Check) -> None:
-    async with make_pair() as pair:
+async def test_it_is_a_link(check: Check, modem: Modem) -> None:
+    async with make_pair(modem) as pair:
         await check(pair)
 
 
-async def test_it_is_a_link_when_confirmations_are_lost() -> None:
+async def test_it_is_a_link_when_confirmations_are_lost(modem: Modem) -> None:
     port = await free_port()
     async with played(port, Faults(confirm_loss=0.3, seed=1)) as gateway:
-        near, far = PlayedModem(gateway.modem_port), center(port=port)
+        near, far = modem(gateway.modem_port), center(port=port)
         async with running(near, far) as (_, hub):
             frames = [b"frame %d" % number for number in range(8)]
             for frame in frames:
@@ -174,7 +130,7 @@ async def test_the_confirmation_comes_after_the_frame_is_durable() -> None:
     committed = asyncio.Event()
 
     class Slow(Inbox):
-        async def frame(self, data: bytes, peer: str = "") -> None:
+        async def frame(self, data: bytes, peer: str = "", place: Place | None = None) -> None:
             await committed.wait()
             await super().frame(data, peer)
 
@@ -200,12 +156,50 @@ async def test_a_frame_that_was_not_stored_is_not_accepted() -> None:
         assert hub.inbox.frames == [b"hello"]
 
 
-async def test_repeats_are_handed_up_and_confirmed_again() -> None:
+async def test_a_repeat_of_what_is_durable_is_confirmed_and_goes_no_further() -> None:
     far = center()
     async with running(far) as (hub,):
         for _ in range(2):
             assert decode_mo_confirmation(await push(far.port, encode_mo(MO))) is True
-        assert hub.inbox.frames == [b"hello"] * 2
+        assert hub.inbox.frames == [b"hello"]
+        for other in (replace(MO, momsn=6), replace(MO, session_at=1), replace(MO, payload=b"x")):
+            assert decode_mo_confirmation(await push(far.port, encode_mo(other))) is True
+        assert hub.inbox.frames == [b"hello", b"hello", b"hello", b"x"]
+
+
+async def test_the_place_of_the_modem_comes_along() -> None:
+    far = center()
+    place = Location(-12.5, 45.25, 8)
+    poor = replace(MO, momsn=6, status=2, location=place)
+    async with running(far) as (hub,):
+        for one in (replace(MO, location=place), poor, replace(MO, momsn=7)):
+            await push(far.port, encode_mo(one))
+        assert hub.inbox.places == [Place(-12.5, 45.25, 8), None, None]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (0, None),
+        (1, "modem_queue_blocked"),
+        (2, None),
+        (10, None),
+        (12, "modem_sends_too_much"),
+        (13, None),
+        (14, "modem_prohibited"),
+        (15, "modem_prohibited"),
+        (99, None),
+    ],
+)
+async def test_every_session_status_is_understood_and_its_payload_counts(
+    status: int, code: str | None
+) -> None:
+    far = center()
+    async with running(far) as (hub,):
+        answer = await push(far.port, encode_mo(replace(MO, status=status)))
+        assert decode_mo_confirmation(answer) is True
+        assert hub.inbox.frames == [b"hello"]
+        assert hub.inbox.notices == ([(code, IMEI)] if code else [])
 
 
 async def test_a_mailbox_check_is_confirmed_and_not_handed_up() -> None:
@@ -274,20 +268,71 @@ async def test_what_goes_to_the_gateway() -> None:
     assert asked[0].client_id != asked[1].client_id
 
 
+async def test_what_is_urgent_says_so() -> None:
+    async with answering(1) as (port, asked):
+        far = center(port)
+        async with running(far):
+            for rank in range(4):
+                await far.send_ranked(b"one", IMEI, rank)
+        mute = center(port, priorities=False)
+        async with running(mute):
+            await mute.send_ranked(b"one", IMEI, 3)
+    assert [message.priority for message in asked] == [None, 3, 2, 1, None]
+
+
+@pytest.mark.parametrize("place", [0, 1, 50])
+async def test_a_place_in_the_queue_is_success(place: int) -> None:
+    async with answering(place) as (port, _):
+        far = center(port)
+        async with running(far) as (hub,):
+            await far.send(b"one", IMEI)
+            assert (hub.inbox.states[-1].waiting, hub.inbox.states[-1].reason) == (place, "")
+
+
+async def test_a_full_queue_is_emptied_where_the_settings_say_so() -> None:
+    def gateway(message: MtMessage) -> bytes:
+        status = 1 if message.flags & MtFlag.FLUSH else -5
+        return encode_mt_confirmation(MtConfirmation(message.client_id, IMEI, 1, status))
+
+    async with answering(gateway) as (port, asked):
+        far = center(port, flush_when_stuck=True)
+        async with running(far):
+            await far.send(b"one", IMEI)
+            with pytest.raises(LinkError):
+                await center(port).send(b"two", IMEI)
+    assert [message.flags for message in asked] == [MtFlag.NONE, MtFlag.FLUSH]
+
+
+async def test_a_queue_blocked_by_what_the_modem_cannot_take_is_emptied_with_the_next() -> None:
+    async with answering(1) as (port, asked):
+        far = center(port, flush_when_stuck=True)
+        async with running(far):
+            await push(far.port, encode_mo(replace(MO, status=1)))
+            await far.send(b"one", IMEI)
+            await far.send(b"two", IMEI)
+    assert [message.flags for message in asked] == [MtFlag.FLUSH, MtFlag.NONE]
+
+
 @pytest.mark.parametrize(
-    ("status", "code", "least_s"),
+    ("status", "code", "least_s", "told"),
     [
-        (-1, Trouble.REFUSED, 3600),
-        (-2, Trouble.REFUSED, 3600),
-        (-3, Trouble.TOO_LARGE, 3600),
-        (-5, Trouble.BUSY, 900),
-        (-6, Trouble.BUSY, 30),
-        (-9, Trouble.REFUSED, 3600),
-        (-99, Trouble.REFUSED, 3600),
+        (-1, Trouble.REFUSED, 3600, "gateway_refuses"),
+        (-2, Trouble.REFUSED, 3600, "gateway_refuses"),
+        (-3, Trouble.TOO_LARGE, 3600, "gateway_refuses"),
+        (-4, Trouble.REFUSED, 3600, "gateway_refuses"),
+        (-5, Trouble.BUSY, 900, "modem_queue_full"),
+        (-6, Trouble.BUSY, 30, None),
+        (-7, Trouble.REFUSED, 3600, "gateway_refuses"),
+        (-8, Trouble.REFUSED, 3600, "gateway_refuses"),
+        (-9, Trouble.REFUSED, 3600, "gateway_refuses"),
+        (-10, Trouble.REFUSED, 3600, "gateway_refuses"),
+        (-11, Trouble.REFUSED, 3600, "gateway_refuses"),
+        (-12, Trouble.REFUSED, 3600, "gateway_refuses"),
+        (-99, Trouble.REFUSED, 3600, "gateway_refuses"),
     ],
 )
 async def test_a_refusal_says_why_and_until_when(
-    status: int, code: Trouble, least_s: float
+    status: int, code: Trouble, least_s: float, told: str | None
 ) -> None:
     async with answering(status) as (port, _):
         far = center(port)
@@ -297,6 +342,9 @@ async def test_a_refusal_says_why_and_until_when(
             assert (refused.value.code, refused.value.retry_after_s) == (code, least_s)
             full = hub.inbox.states[-1].waiting == 50
             assert full == (status == -5)
+            stopped = hub.inbox.states[-1].reason == Trouble.REFUSED
+            assert stopped == (status in (-10, -12))
+            assert [code for code, _ in hub.inbox.notices] == ([told] if told else [])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import asyncio
 from binascii import crc_hqx
 
 from crisiskit.sim.fuzz.decoder import Decoder
-from hardware import ax25, directip, kiss, nmea
+from hardware import ax25, cloudloop, directip, kiss, nmea, rockblock
 from hardware.at import COUNT_LIMIT, LINE_LIMIT, LINES_LIMIT, Answer, Dialogue, checksum
 from hardware.at_line import ModemError
 from hardware.gps import parse_report
@@ -49,6 +49,20 @@ def decoders() -> tuple[Decoder, ...]:
             directip.decode_mt_confirmation,
             malformed,
             directip.encode_mt_confirmation,
+        ),
+        Decoder("rockblock push", _pushes(), _push, (rockblock.Malformed,)),
+        Decoder(
+            "rockblock answer",
+            (b"OK,1234567", b"FAILED,11,No RockBLOCK with this IMEI", b"FAILED,99"),
+            rockblock.mt_answer,
+            (rockblock.Malformed,),
+        ),
+        Decoder("cloudloop push", _lingo(), cloudloop.lingo_mo, (cloudloop.Malformed,)),
+        Decoder(
+            "cloudloop answer",
+            (b'{"id":"QKgL","status":"DELIVERED"}', b'{"message":{"id":"a"}}', b'{"error":"no"}'),
+            cloudloop.answer_of,
+            (cloudloop.Malformed,),
         ),
         Decoder("kiss", _kiss(), _kiss_frames, again=_kiss_again),
         Decoder("ax25 UI frame", _radio(), ax25.decode, (ax25.Malformed,), ax25.encode),
@@ -209,6 +223,35 @@ def _measured(data: bytes) -> bytes:
     """The same with the right length of the whole in front."""
     body = data[directip.HEADER_BYTES :]
     return bytes([directip.REVISION]) + len(body).to_bytes(2) + body
+
+
+# -- a web service ---------------------------------------------------------------------------
+
+
+def _pushes() -> tuple[bytes, ...]:
+    """J for JSON, F for a form, then the body."""
+    return (
+        b'J{"imei":"300234010753370","momsn":"5","data":"c0ffee","power":true,"JWT":"a.b.c"}',
+        b"Fimei=300234010753370&momsn=5&data=c0ffee&transmit_time=21-10-31+10%3A41%3A50"
+        b"&iridium_latitude=-12.5&iridium_longitude=45.25&iridium_cep=8",
+    )
+
+
+def _push(data: bytes) -> rockblock.Push:
+    content_type = "application/json" if data[:1] == b"J" else "application/x-www-form-urlencoded"
+    fields = rockblock.fields_of(content_type, data[1:])
+    assert len(fields) <= rockblock.FIELDS_MAX, "too many fields"
+    for value in fields.values():
+        rockblock.same(value, "51.49540")
+    return rockblock.push_of(fields)
+
+
+def _lingo() -> tuple[bytes, ...]:
+    return (
+        b'{"id":"c0eb3dd4-0ab5","identity":{"thingId":"DgXeoxwV"},"message":"aGVsbG8=",'
+        b'"sbd":{"momsn":5,"location":{"latitude":-12.5,"longitude":45.25,"cep":4.0}}}',
+        b'{"id":"1","identity":{"thingId":"T"},"imt":{"topic":244},"message":""}',
+    )
 
 
 # -- a packet radio modem --------------------------------------------------------------------
