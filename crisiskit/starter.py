@@ -18,6 +18,16 @@ _KIT: tuple[Example, ...] = (
         ),
     ),
     (
+        N_("A RockBLOCK 9704 satellite modem (Iridium IMT) on a serial port."),
+        (
+            'name = "imt"',
+            'kind = "imt"',
+            'port = "/dev/ttyUSB0"',
+            "credit_bytes = 1000",
+            'price = { credit_micros = 60000, currency = "EUR" }',
+        ),
+    ),
+    (
         N_("A network: cable, Wi-Fi, mobile network or satellite broadband."),
         ('name = "lan"', 'kind = "tcp"', 'host = "192.0.2.10"', "port = 7411"),
     ),

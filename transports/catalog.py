@@ -15,6 +15,7 @@ GROUP = "crisiskit.links"
 
 BUILT_IN = {
     "cloudloop": "transports.cloudloop:Cloudloop",
+    "imt": "transports.imt:Imt",
     "sbd": "transports.sbd:Sbd",
     "tcp": "transports.tcp:Tcp",
     "tcp-listen": "transports.tcp:TcpListen",

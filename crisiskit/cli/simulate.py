@@ -93,9 +93,10 @@ seed_option = click.option(
     epilog=examples(
         "crisiskit simulate modem --model 9602 --port sat0 --gateway 127.0.0.1:7402",
         "crisiskit simulate modem --port sat0 --gateway 127.0.0.1:7402 --loss 0.3 --outage 60:120",
+        "crisiskit simulate modem --model 9704 --port imt0 --gateway 127.0.0.1:7402",
     ),
 )
-@click.option("--model", type=click.Choice(("9602",)), default="9602", show_default=True)
+@click.option("--model", type=click.Choice(("9602", "9704")), default="9602", show_default=True)
 @click.option(
     "--port", required=True, type=click.Path(path_type=Path), help=_("Where the port appears.")
 )
@@ -135,14 +136,21 @@ def modem(
     if sys.platform == "win32":
         raise click.UsageError(_("A played modem needs Linux or macOS."))
     from crisiskit import log
+    from crisiskit.cli import simulate_imt
     from hardware.sim.core9602 import Nature
     from hardware.sim.modem9602 import PlayedModem
     from hardware.sim.uplink import Uplink
 
     if len(imei) != 15 or not imei.isdecimal() or not imei.isascii():
         raise click.BadParameter(_("an IMEI has 15 digits"), param_hint="--imei")
-    faults = _faults(script)
+    imt = model == simulate_imt.MODEL
+    faults = () if imt else _faults(script)
     log.to_stderr()
+
+    async def play_imt() -> None:
+        wanted = simulate_imt.Wanted(port, imei, loss, maybe, latency, seed, script, as_json)
+        sky = cast("Gateway", Sky(Uplink(*gateway), outages))
+        await simulate_imt.play(wanted, sky, until_stopped)
 
     async def play() -> None:
         nature = Nature(imei=imei, session_s=latency, loss=loss, maybe=maybe, seed=seed)
@@ -156,7 +164,7 @@ def modem(
             await until_stopped(played.serve)
 
     try:
-        asyncio.run(play())
+        asyncio.run(play_imt() if imt else play())
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
@@ -333,13 +341,15 @@ class Sky:
         self.began_s = asyncio.get_running_loop().time()
         await self.way.run(imei, lambda: ring() if self.connected else None)
 
-    async def session(self, momsn: int, mo: bytes | None, mt_max: int) -> Reply:
+    async def session(
+        self, momsn: int, mo: bytes | None, mt_max: int, leave: bool = False
+    ) -> Reply:
         """See :class:`hardware.sim.uplink.Gateway`."""
         from hardware.sim.uplink import GatewayLostError
 
         if not self.connected:
             raise GatewayLostError
-        return await self.way.session(momsn, mo, mt_max)
+        return await self.way.session(momsn, mo, mt_max, leave)
 
 
 async def until_stopped(work: Callable[[], Awaitable[None]]) -> None:

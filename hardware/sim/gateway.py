@@ -49,7 +49,7 @@ from hardware.sim.spool import Spool
 
 log = logging.getLogger(__name__)
 
-LINE_BYTES_MAX = 16_384
+LINE_BYTES_MAX = 262_144
 CONNECTIONS_MAX = 256
 MODEMS_MAX = 1000
 MO_FRAMES_MAX = 1000

@@ -1,6 +1,6 @@
 """A played modem's way to the gateway: what it asks, and the TCP line it asks on.
 
-Lines of JSON, at most 16 kB each, the modem speaks first::
+Lines of JSON, at most 256 kB each, the modem speaks first::
 
     modem    {"op":"attach","imei":"300234010753370"}
     modem    {"op":"session","n":1,"momsn":5,"mo":"c0ffee","mt_max":270}   mo may be null;
@@ -24,7 +24,7 @@ from hardware.iridium_status import MT_TOO_BIG
 
 log = logging.getLogger(__name__)
 
-LINE_LIMIT = 16_384
+LINE_LIMIT = 262_144
 ANSWER_S = 30.0
 PAUSE_S = 0.2
 PAUSE_LIMIT_S = 5.0

@@ -475,6 +475,6 @@ def test_every_example_of_the_first_settings_file_can_be_used(role: str, tmp_pat
         kinds
         == {
             "center": {"tcp-listen", "directip", "webhook", "serial"},
-            "kit": {"sbd", "tcp", "serial"},
+            "kit": {"sbd", "imt", "tcp", "serial"},
         }[role]
     )

@@ -19,7 +19,7 @@ FRAMES_FIRST = 2_000
 BODIES = 500
 INPUTS = 1_000
 INPUTS_SLOW = 40
-SLOW = "iridium modem"
+SLOW = ("iridium modem", "imt modem")
 
 
 class Campaign:
@@ -71,7 +71,7 @@ class Campaign:
 
     def _decoders(self, folder: Path, seed: int) -> Iterator[str]:
         for decoder in decoders.all_decoders(folder):
-            count = INPUTS_SLOW if decoder.name == SLOW else INPUTS
+            count = INPUTS_SLOW if decoder.name in SLOW else INPUTS
             self.done["decoder inputs"] += count
             yield from decoders.run(decoder, seed, count)
 

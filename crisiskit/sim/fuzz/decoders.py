@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from crisiskit.sim.fuzz import of_devices, of_files, of_wire
+from crisiskit.sim.fuzz import of_devices, of_files, of_imt, of_wire
 from crisiskit.sim.fuzz.decoder import Decoder, complaint
 from crisiskit.sim.fuzz.mutate import scramble
 
@@ -15,7 +15,12 @@ NOISE_BYTES_MAX = 300
 
 def all_decoders(folder: Path) -> tuple[Decoder, ...]:
     """All doors. ``folder`` is for those that read files."""
-    return (*of_wire.decoders(), *of_files.decoders(folder), *of_devices.decoders())
+    return (
+        *of_wire.decoders(),
+        *of_files.decoders(folder),
+        *of_devices.decoders(),
+        *of_imt.decoders(),
+    )
 
 
 def disturbed(decoder: Decoder, rng: random.Random) -> bytes:
