@@ -28,6 +28,7 @@ from crisiskit.lock import AgentLock
 from crisiskit.model import Notice
 from crisiskit.panic import erase_home
 from crisiskit.settings import load
+from crisiskit.speaking import Speaking
 from crisiskit.step import Decoding, Now, Raised, Step, Transmit
 from crisiskit.store.commit import WithdrawnError
 from crisiskit.store.orders import TRUST_FACT, WIPE_FACT
@@ -48,6 +49,7 @@ from crisiskit.sync.events import (
 )
 from crisiskit.trusted import WipeOrdered
 from transports.link import LinkError, LinkState, Phase, Place, RankedLink
+from transports.plain import Fate, Heard, Speaker
 
 __all__ = ["Agent", "AgentLock", "run"]
 
@@ -164,6 +166,11 @@ class Agent:
         self._up: set[str] = set()
         self._settled: set[str] = set()
         self._shown = {link.name: _Shown(LinkState(Phase.OPENING)) for link in links}
+        self._talks = {
+            link.name: Speaking(store, link.name, link.link)
+            for link in links
+            if isinstance(link.link, Speaker)
+        }
         self._data_version = -1
         self._woken = asyncio.Event()
         self._wake_at_s: float | None = None
@@ -184,6 +191,7 @@ class Agent:
                 self._group = group
                 tasks = [group.create_task(self._serve(link)) for link in self._links]
                 tasks += [group.create_task(self._alarm()), group.create_task(self._watch())]
+                tasks += [group.create_task(talk.run()) for talk in self._talks.values()]
                 await self._until(stop, until_idle)
                 for task in (*tasks, *self._tasks):
                     task.cancel()
@@ -480,6 +488,14 @@ class _Receiver:
     def state(self, state: LinkState) -> None:
         """Note the newest state of the link."""
         self._agent._link_state(self._link, state)
+
+    async def heard(self, words: Heard) -> None:
+        """Keep plain words; raises if that was not possible."""
+        self._agent._talks[self._link.name].heard(words)
+
+    async def fate(self, fate: Fate) -> None:
+        """Note what became of plain words; raises if that was not possible."""
+        self._agent._talks[self._link.name].fate(fate)
 
     def peer_lost(self, peer: str) -> None:
         """A peer of a listening link is gone."""

@@ -1,9 +1,10 @@
 """An AT dialogue without input or output: commands become bytes, bytes become answers.
 
 One command is open at a time. What arrives is sorted into its answer and into notices, the
-lines a modem says unasked (``SBDRING``, ``+CIEV:``). Two commands leave the world of lines:
+lines a modem says unasked (``SBDRING``, ``+CIEV:``). Three commands leave the world of lines:
 ``+SBDWB`` takes counted bytes after ``READY``, ``+SBDRB`` answers with counted bytes (ISU AT
-Command Reference 2.45). Memory is bounded whatever arrives. Deadlines are the caller's.
+Command Reference 2.45), ``+CMGS`` asks for its text by ``> `` (3GPP TS 27.005, 4.3). Memory is
+bounded whatever arrives. Deadlines are the caller's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ LINE_LIMIT = 512
 LINES_LIMIT = 32
 COUNT_LIMIT = 1960  # the largest buffer of any SBD modem
 
+FAILURES = ("+CMS ERROR:", "+CME ERROR:")  # an ERROR that says why
 UNSOLICITED = ("SBDRING", "+CIEV:", "+AREG:", "+CMTI:", "RING", "HARDWARE FAILURE:")
 
 
@@ -29,7 +31,10 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The whole answer to a command: its result, the lines before it, counted bytes."""
+    """The whole answer to a command: its result, the lines before it, counted bytes.
+
+    An ERROR that says why is the last of the lines.
+    """
 
     result: Result
     lines: tuple[str, ...] = ()
@@ -55,6 +60,7 @@ class _Mode(Enum):
     VERDICT = 3
     COUNT = 4
     BYTES = 5
+    ARROW = 6
 
 
 def checksum(payload: bytes) -> bytes:
@@ -65,12 +71,16 @@ def checksum(payload: bytes) -> bytes:
 class Dialogue:
     """The state of one line: which command is open and what has come of its answer.
 
-    ``echoed``: the modem repeated a command since that was last set to False.
+    ``echoed``: the modem repeated a command since that was last set to False. Of an answer
+    ``lines_max`` lines are kept.
     """
 
-    def __init__(self, unsolicited: tuple[str, ...] = UNSOLICITED) -> None:
+    def __init__(
+        self, unsolicited: tuple[str, ...] = UNSOLICITED, lines_max: int = LINES_LIMIT
+    ) -> None:
         self.echoed = False
         self._unsolicited = unsolicited
+        self._lines_max = lines_max
         self._line = bytearray()
         self.reset()
 
@@ -99,6 +109,15 @@ class Dialogue:
         """After READY: the bytes to write. The answer's line is 0 ok, 1 late, 2 sum, 3 size."""
         self._begin(_Mode.VERDICT)
         return payload + checksum(payload)
+
+    def command_for_entry(self, text: str) -> bytes:
+        """Open a command that asks for an entry by ``> ``: READY then, or ERROR."""
+        return self._open(text, _Mode.ARROW)
+
+    def entry(self, text: bytes) -> bytes:
+        """After the ``> ``: the bytes to write; the answer ends with OK or ERROR."""
+        self._begin(_Mode.LINES)
+        return text + b"\x1a"
 
     def command_for_bytes(self, text: str) -> bytes:
         """Open a command answered by a count, that many bytes and a checksum, then OK."""
@@ -134,6 +153,8 @@ class Dialogue:
         if byte not in b"\r\n":
             if len(self._line) < LINE_LIMIT:
                 self._line.append(byte)
+            if self._mode is _Mode.ARROW and self._line == b"> ":
+                return self._end(Result.READY)
             return None
         line = self._line.decode("ascii", "replace").strip()
         self._line.clear()
@@ -160,9 +181,12 @@ class Dialogue:
             return None
         if line in (Result.OK, Result.ERROR):
             return self._end(Result(line))
+        if line.startswith(FAILURES):
+            self._lines[self._lines_max - 1 :] = [line]
+            return self._end(Result.ERROR)
         if self._mode is _Mode.PROMPT and line == Result.READY:
             return self._end(Result.READY)
-        if len(self._lines) < LINES_LIMIT:
+        if len(self._lines) < self._lines_max:
             self._lines.append(line)
         if self._mode is _Mode.VERDICT and line == "1":
             return self._end(Result.OK)  # the one verdict that no OK follows

@@ -51,6 +51,7 @@ class AtLine:
         command_s: float,
         write_s: float,
         quiet_s: float,
+        dialogue: Dialogue | None = None,
     ) -> None:
         self._port = port
         self._notice = notice
@@ -58,7 +59,7 @@ class AtLine:
         self._command_s = command_s
         self._write_s = write_s
         self._quiet_s = quiet_s
-        self._dialogue = Dialogue()
+        self._dialogue = dialogue or Dialogue()
         self._now = asyncio.get_running_loop().time
         self._heard_at = 0.0
         self._waiting: asyncio.Future[Answer] | None = None
@@ -109,6 +110,13 @@ class AtLine:
     async def payload(self, payload: bytes) -> Answer:
         """After READY: the payload and its checksum; the last line is the modem's verdict."""
         return await self._ask(self._dialogue.payload(payload), "payload", self._write_s)
+
+    async def entry(self, text: str, entry: bytes, deadline_s: float) -> Answer:
+        """A command that asks for an entry by ``> `` (+CMGS), and that entry."""
+        answer = await self._ask(self._dialogue.command_for_entry(text), text, self._command_s)
+        if answer.result is not Result.READY:
+            return answer
+        return await self._ask(self._dialogue.entry(entry), text, deadline_s)
 
     async def counted(self, text: str) -> Answer:
         """A command answered by counted bytes; ``Result.CORRUPT`` when they came damaged."""

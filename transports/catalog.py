@@ -25,6 +25,7 @@ BUILT_IN = {
     "wss-listen": "transports.websocket:WssListen",
     "directip": "transports.directip:DirectIp",
     "ax25": "transports.ax25:Ax25",
+    "sms": "transports.sms:Sms",
 }
 
 

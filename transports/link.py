@@ -39,6 +39,7 @@ class Trouble(StrEnum):
     HARDWARE = "hardware"
     PART_MISSING = "part_missing"
     UNUSABLE = "unusable"
+    SIM = "sim"
 
 
 class LinkError(Exception):

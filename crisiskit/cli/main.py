@@ -67,7 +67,14 @@ simulate = LazyGroup(
         "modem": "crisiskit.cli.simulate:modem",
         "gateway": "crisiskit.cli.simulate:gateway",
         "tnc": "crisiskit.cli.simulate_tnc:tnc",
+        "sms": "crisiskit.cli.simulate_sms:sms",
     },
+)
+sms = LazyGroup(
+    "sms",
+    _("Plain words to and from people without a kit, by a link of kind sms."),
+    'crisiskit sms send --clear +262639123456 "Road to Sada closed"',
+    {"send": "crisiskit.cli.sms:send", "list": "crisiskit.cli.sms:list_words"},
 )
 cli = LazyGroup(
     "crisiskit",
@@ -95,6 +102,7 @@ cli = LazyGroup(
         "passphrase": "crisiskit.cli.protection:passphrase",
         "unlock": "crisiskit.cli.protection:unlock",
         "lock": "crisiskit.cli.protection:lock",
+        "sms": "crisiskit.cli.main:sms",
         "simulate": "crisiskit.cli.main:simulate",
         "doctor": "crisiskit.cli.doctor:doctor",
     },

@@ -41,6 +41,13 @@ TROUBLES = {
         N_("faulty"),
         N_("The device reports a fault. Switch it off and on; if it stays, replace it."),
     ),
+    "sim": (
+        N_("SIM card"),
+        N_(
+            "The SIM card is missing or wants its PIN. Put it in, unlock it in a phone, or write "
+            "its PIN anew into the file named as pin_file."
+        ),
+    ),
     "unusable": (
         N_("not set up"),
         N_("A file that this link needs cannot be used. Run “crisiskit doctor” to see which."),
@@ -71,6 +78,9 @@ SETTING_REASONS = {
 LINK_ERRORS = {
     "link_unknown": N_("There is no link called “{name}”. Choose one of: {known}."),
     "link_kind_unknown": N_("There is no kind of link “{kind}”. Choose one of: {known}."),
+    "no_link_for_words": N_(
+        "No such link carries plain words. Name one of kind sms in {path}, see docs/sms.md."
+    ),
     "link_kind_broken": N_("The kind of link “{kind}” cannot be used: {why}. Reinstall it."),
     "device_missing": N_(
         "The device {device} is not there. Plug it in, or correct its name in the settings."

@@ -12,6 +12,7 @@ _OPENS = {
     "order_answer": "opens(text, 'order_answer.text', number)",
     "notice": "opens(detail, 'notice.detail', at)",
     "whereabouts": "opens(place, 'whereabouts.place', pairing || '/' || epoch || '/' || seq)",
+    "words": "opens(body, 'words.body', at)",
     "refused": "opens(reason, 'refused.reason', '')",
     "pairing": "opens(send_chain, 'pairing.send_chain', '')"
     " AND opens(heard_chain, 'pairing.heard_chain', '')",

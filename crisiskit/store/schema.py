@@ -17,16 +17,16 @@ from crisiskit.store import schema_orders
 if TYPE_CHECKING:
     import sqlite_utils
 
-VERSION = 3
+VERSION = 4
 
 
 class Sealed(StrEnum):
     """What nobody may read on the disk: keys, and whatever people wrote.
 
     Words are bound to their row: a record's to its ``digest``, a notice's to ``at``, those
-    of orders and answers to the order's number, a reason to nothing. Frames, see ``frames``,
-    are bound to their pairing, epoch, number and place, those set aside to ``at``; where a
-    network heard a station is bound to pairing, epoch and number.
+    of orders and answers to the order's number, a reason to nothing, plain ones to ``at``.
+    Frames, see ``frames``, are bound to their pairing, epoch, number and place, those set
+    aside to ``at``; where a network heard a station is bound to pairing, epoch and number.
     """
 
     CHECK = "meta.vault"
@@ -49,6 +49,7 @@ class Sealed(StrEnum):
     FORK_FRAME = "fork.frame"
     PART_FRAME = "part.frame"
     SET_ASIDE_FRAME = "quarantine.frame"
+    WORDS = "words.body"
 
 
 _V1 = """
@@ -247,7 +248,6 @@ CREATE TABLE notice (
 ) STRICT;
 """
 
-
 _V3 = """
 CREATE TABLE whereabouts (
     pairing INTEGER NOT NULL,
@@ -257,6 +257,20 @@ CREATE TABLE whereabouts (
     place BLOB NOT NULL,
     PRIMARY KEY (pairing, epoch, salt, seq)
 ) STRICT, WITHOUT ROWID;
+"""
+
+_V4 = """
+CREATE TABLE words (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    box TEXT NOT NULL,
+    link TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    state TEXT NOT NULL,
+    state_at INTEGER NOT NULL,
+    reference INTEGER
+) STRICT;
+CREATE INDEX words_waiting ON words (link, id) WHERE state = 'kept';
 """
 
 
@@ -286,6 +300,10 @@ def migrate(connection: sqlite3.Connection) -> None:
     @migrations()
     def m003_whereabouts(db: sqlite_utils.Database) -> None:
         _execute(db, _V3, 3)
+
+    @migrations()
+    def m004_words(db: sqlite_utils.Database) -> None:
+        _execute(db, _V4, 4)
 
     migrations.apply(sqlite_utils.Database(connection))
 

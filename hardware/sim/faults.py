@@ -55,7 +55,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     command: str | None = None
     times: Count = 1
     nth: Count = 1
-    status: Annotated[int, msgspec.Meta(ge=0, le=99)] = 32
+    status: Annotated[int, msgspec.Meta(ge=0, le=999)] = 32
     delivered: bool = False
     for_s: Seconds = 5.0
     count: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 64
