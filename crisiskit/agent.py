@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crisiskit.clock import wall_ms
+from crisiskit.courier import Courier
 from crisiskit.crypto.keys import Entropy
 from crisiskit.crypto.statement import Sign
 from crisiskit.enrolment import own_signature
@@ -69,11 +70,16 @@ NOTICES_TOLD = 50
 _UP = (Phase.READY, Phase.BUSY)
 
 
-async def run(home: Path, until_idle: bool = False, stop: asyncio.Event | None = None) -> None:
+async def run(
+    home: Path,
+    until_idle: bool = False,
+    stop: asyncio.Event | None = None,
+    links: Sequence[ConfiguredLink] | None = None,
+) -> None:
     """Run the links of an installation until ``stop`` is set, or nothing is left to do.
 
-    The caller holds the AgentLock. Raises CrisiskitError for settings or a store that
-    cannot be used.
+    ``links`` are those to run, if not all of the settings file. The caller holds the AgentLock.
+    Raises CrisiskitError for settings or a store that cannot be used.
     """
     stop = stop or asyncio.Event()
     store = Store(Places.of(home).store, wall_ms, opened(home).vault)
@@ -88,7 +94,8 @@ async def run(home: Path, until_idle: bool = False, stop: asyncio.Event | None =
                 store.resume_restored(floor.epoch, os.urandom)
             sign = own_signature(home)
             clear = load(home, links=False).clear.allowed
-            agent = Agent(store, configured_links(home), wall_ms, os.urandom, sign, floor, clear)
+            run_links = configured_links(home) if links is None else links
+            agent = Agent(store, run_links, wall_ms, os.urandom, sign, floor, clear)
             await agent.run(until_idle, stop)
         wiped = store.meta(WIPE_FACT) is not None
     finally:
@@ -165,6 +172,7 @@ class Agent:
         self._stop = asyncio.Event()
         self._up: set[str] = set()
         self._settled: set[str] = set()
+        self._courier = Courier(store, self, {link.name for link in links}, wall)
         self._shown = {link.name: _Shown(LinkState(Phase.OPENING)) for link in links}
         self._talks = {
             link.name: Speaking(store, link.name, link.link)
@@ -219,55 +227,60 @@ class Agent:
             snapshot, self._entropy, self._sign, self._store, self._clear
         )
         engine.adopt(paths)
-        for link in self._links:
+        for link in self._courier.beside(self._links):
             if link.name in self._up:
                 self._commit(engine.handle(LinkUp(link.name, link.link.traits), self._now()))
 
-    def _handle(self, event: Event) -> None:
-        """Event, commit, then send. Raises CrisiskitError if it could not be committed."""
+    def _handle(self, event: Event) -> bool:
+        """Event, commit, then send; whether a frame was taken in.
+
+        Raises CrisiskitError if it could not be committed.
+        """
         if self._store_broken or self._engine is None:
             raise StoreError("store_io", path=self._store.path)
         try:
-            self._commit(self._engine.handle(event, self._now()))
+            return self._commit(self._engine.handle(event, self._now()))
         except WithdrawnError:
-            self._start_again(event)
+            return self._start_again(event)
         except CrisiskitError as error:
             log.error("commit_failed code=%s", error.code)
             self._mend_store(error)
             raise
 
-    def _start_again(self, event: Event) -> None:
+    def _start_again(self, event: Event) -> bool:
         """Somebody cancelled what was being sealed: nothing of that step was committed.
 
         What the store and the links say is in the new engine already; only what came from
         outside has to be taken in again.
         """
         for _ in range(WITHDRAWN_MOST):
+            taken = False
             try:
                 self._start_engine()
                 if isinstance(event, FrameReceived | PeerLost | Billed):
                     assert self._engine is not None
-                    self._commit(self._engine.handle(event, self._now()))
+                    taken = self._commit(self._engine.handle(event, self._now()))
             except WithdrawnError:
                 continue
             except CrisiskitError as error:
                 self._mend_store(error)
                 raise
-            return
+            return taken
         locked = BusyError("store_locked", path=self._store.path)
         self._mend_store(locked)
         raise locked
 
-    def _commit(self, step: Step) -> None:
+    def _commit(self, step: Step) -> bool:
         if step.changes:
             self._store.apply(step.changes)
+            self._courier.note(step.changes)
             if self._floor is not None:
                 self._floor.note(step.changes)
         if any(isinstance(change, WipeOrdered) for change in step.changes):
             asyncio.get_running_loop().call_later(WIPE_GRACE_S, self._stop.set)
         if step.restart:
             self._start_again(Tick())
-            return
+            return step.taken
         for job in step.decodings:
             self._keep_task(self._decode(job, self._life))
         for transmit in step.transmits:
@@ -275,6 +288,7 @@ class Agent:
         if step.wake_at_s != self._wake_at_s:
             self._wake_at_s = step.wake_at_s
             self._woken.set()
+        return step.taken
 
     def _keep_task(self, work: Coroutine[None, None, None]) -> None:
         task = self._group.create_task(work)
@@ -316,7 +330,9 @@ class Agent:
     # -- links -----------------------------------------------------------------------------
 
     async def _transmit(self, transmit: Transmit, life: int) -> None:
-        link = next(link for link in self._links if link.name == transmit.link)
+        links = {link.name: link for link in self._courier.beside(self._links)}
+        if (link := links.get(transmit.link)) is None:  # the stick's errand is over
+            return
         outcome: Event
         try:
             if isinstance(link.link, RankedLink):
@@ -328,6 +344,7 @@ class Agent:
         except LinkError as error:
             log.info("frame_failed link=%s code=%s detail=%s", link.name, error.code, error.detail)
             outcome = FrameFailed(transmit, error.retry_after_s)
+            self._courier.failed(link.name, error.code)
         except Exception:
             log.exception("link_bug link=%s", link.name)
             outcome = FrameFailed(transmit, REOPEN_MIN_S)
@@ -359,8 +376,8 @@ class Agent:
             pause = min(2 * pause, REOPEN_MAX_S)
 
     def _link_state(self, link: ConfiguredLink, state: LinkState) -> None:
-        shown = self._shown[link.name]
-        shown.state = state
+        if not self._courier.shows(link.name, state):
+            self._shown[link.name].state = state
         up = state.phase in _UP
         if up and link.name not in self._up:
             self._up.add(link.name)
@@ -454,7 +471,22 @@ class Agent:
         self._known = kept
         if new or gone:
             self._handle(OutboxChanged(new, gone))
+        if errand := self._courier.look():
+            self._keep_task(errand)
         self._data_version = version
+
+    # -- what the courier asks -------------------------------------------------------------
+
+    async def serve(self, link: ConfiguredLink) -> None:
+        """See Host."""
+        try:
+            await self._serve(link)
+        finally:
+            self._link_state(link, LinkState(Phase.DOWN))
+
+    def carrying(self, link: str) -> bool:
+        """See Host."""
+        return self._store_broken or self._engine is None or self._engine.carrying(link)
 
     async def _until(self, stop: asyncio.Event, until_idle: bool) -> None:
         """Until stopped; or until links had their chance and nothing is under way."""
@@ -465,7 +497,7 @@ class Agent:
                 async with asyncio.timeout(WATCH_S if until_idle else None):
                     await stop.wait()
             except TimeoutError:
-                settled = len(self._settled) == len(self._links)
+                settled = len(self._settled) >= len(self._links)
                 late = asyncio.get_running_loop().time() > settle_by
                 busy = self._store_broken or self._engine is None or self._engine.busy
                 idle = (settled or late) and not busy
@@ -481,9 +513,9 @@ class _Receiver:
         self._agent = agent
         self._link = link
 
-    async def frame(self, data: bytes, peer: str = "", place: Place | None = None) -> None:
+    async def frame(self, data: bytes, peer: str = "", place: Place | None = None) -> bool:
         """Commit what the frame brings; raises if that was not possible."""
-        self._agent._handle(FrameReceived(self._link.name, peer, data, place))
+        return self._agent._handle(FrameReceived(self._link.name, peer, data, place))
 
     def state(self, state: LinkState) -> None:
         """Note the newest state of the link."""

@@ -412,7 +412,8 @@ class Step:
 
     ``wake_at_s`` is the monotonic second of the next thing to do, None for never.
     ``decodings`` are to be answered, each with a ``Decoded`` event. ``restart``: go on with
-    an engine made from what is then committed.
+    an engine made from what is then committed. ``taken``: the frame that came in is stored
+    here once ``changes`` are, or was before.
     """
 
     changes: tuple[Change, ...] = ()
@@ -420,3 +421,4 @@ class Step:
     wake_at_s: float | None = None
     decodings: tuple[Decoding, ...] = ()
     restart: bool = False
+    taken: bool = False

@@ -24,6 +24,7 @@ BUILT_IN = {
     "wss": "transports.websocket:Wss",
     "wss-listen": "transports.websocket:WssListen",
     "directip": "transports.directip:DirectIp",
+    "folder": "transports.folder:Folder",
     "ax25": "transports.ax25:Ax25",
     "sms": "transports.sms:Sms",
 }

@@ -40,6 +40,8 @@ class Trouble(StrEnum):
     PART_MISSING = "part_missing"
     UNUSABLE = "unusable"
     SIM = "sim"
+    FULL = "full"
+    READ_ONLY = "read_only"
 
 
 class LinkError(Exception):
@@ -75,6 +77,8 @@ class Traits:
     ``listens``: one open link serves many peers, told apart by the ``peer`` word.
     ``lasting_peers``: the peer words mean the same after the link was closed and run again.
     ``returns``: false for a one-way carrier: a receipt must come by another link.
+    ``carried``: somebody carries it there, nobody knows when. Each time it comes up it gets one
+    copy of all that the far end is not known to hold, whatever other links do.
     ``may_encrypt``: false where encryption is forbidden: all that goes out can be read by all.
     """
 
@@ -89,6 +93,7 @@ class Traits:
     listens: bool = False
     lasting_peers: bool = False
     returns: bool = True
+    carried: bool = False
     may_encrypt: bool = True
 
     @property
@@ -136,9 +141,10 @@ class Place:
 class Receiver(Protocol):
     """The side above a link. All calls come from the event loop that runs the link."""
 
-    async def frame(self, data: bytes, peer: str = "", place: Place | None = None) -> None:
+    async def frame(self, data: bytes, peer: str = "", place: Place | None = None) -> bool | None:
         """Hand up one whole frame. Returns when it is durable or was judged junk.
 
+        True where it is known to be stored here, now or before: nobody else needs this copy.
         ``place`` where the network told it. Raises when it could not be stored: the link must
         then not acknowledge it.
         """

@@ -59,7 +59,7 @@ class Inbox:
         self.billed_bytes: list[int] = []
         self.refuse = 0
 
-    async def frame(self, data: bytes, peer: str = "", place: Place | None = None) -> None:
+    async def frame(self, data: bytes, peer: str = "", place: Place | None = None) -> bool | None:
         """Keep it, or fail as a full disk would."""
         if self.refuse:
             self.refuse -= 1
@@ -67,6 +67,7 @@ class Inbox:
         self.frames.append(data)
         self.places.append(place)
         self.peer = peer
+        return True
 
     def state(self, state: LinkState) -> None:
         """Keep it."""

@@ -53,6 +53,7 @@ class DeskApp(Ordering):
             (_("Enter"), _("open the chosen message; its author sees READ")),
             ("R  N", _("answer the chosen message, or write a new one to a kit")),
             ("O  E", _("give an order, REAL or EXERCISE; you confirm before it leaves")),
+            ("U", _("USB stick: take everything in, write everything out")),
             ("Q", _("quit; messages that are kept stay kept")),
         )
 

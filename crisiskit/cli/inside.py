@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 from crisiskit import agent, log
 from crisiskit.errors import BusyError
 from crisiskit.installation import Places, lay_reserve
-from crisiskit.links import configured_links
+from crisiskit.links import ConfiguredLink, configured_links
 
 logger = logging.getLogger(__name__)
 
@@ -21,11 +21,14 @@ Control = tuple[asyncio.AbstractEventLoop, asyncio.Event]
 
 
 @contextmanager
-def agent_inside(home: Path, log_level: str) -> Iterator[None]:
+def agent_inside(
+    home: Path, log_level: str, links: Sequence[ConfiguredLink] | None = None
+) -> Iterator[None]:
     """Run the links for as long as the block lasts, unless an agent does so already.
 
-    Raises SettingsError before anything is drawn. What ends the agent early is raised at the
-    end of the block: the screen goes on meanwhile, its messages are kept.
+    ``links`` are those to run, if not all of the settings file. Raises SettingsError before
+    anything is drawn. What ends the agent early is raised at the end of the block: the screen
+    goes on meanwhile, its messages are kept.
     """
     with ExitStack() as stack:
         try:
@@ -33,18 +36,18 @@ def agent_inside(home: Path, log_level: str) -> Iterator[None]:
         except BusyError:
             pass
         else:
-            configured_links(home)
+            chosen = configured_links(home) if links is None else links
             lay_reserve(home)
             stack.enter_context(log.to_file(Places.of(home).log, log_level))
-            stack.enter_context(_running(home))
+            stack.enter_context(_running(home, chosen))
         yield
 
 
 @contextmanager
-def _running(home: Path) -> Iterator[None]:
+def _running(home: Path, links: Sequence[ConfiguredLink]) -> Iterator[None]:
     control: Future[Control] = Future()
     outcome: Future[None] = Future()
-    thread = threading.Thread(target=_thread, args=(home, control, outcome), name="agent")
+    thread = threading.Thread(target=_thread, args=(home, links, control, outcome), name="agent")
     thread.start()
     loop, stop = control.result()
     try:
@@ -56,12 +59,17 @@ def _running(home: Path) -> Iterator[None]:
     outcome.result()
 
 
-def _thread(home: Path, control: Future[Control], outcome: Future[None]) -> None:
+def _thread(
+    home: Path,
+    links: Sequence[ConfiguredLink],
+    control: Future[Control],
+    outcome: Future[None],
+) -> None:
     async def serve() -> None:
         stop = asyncio.Event()
         control.set_result((asyncio.get_running_loop(), stop))
         logger.info("agent_started")
-        await agent.run(home, stop=stop)
+        await agent.run(home, stop=stop, links=links)
 
     try:
         asyncio.run(serve())

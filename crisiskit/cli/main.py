@@ -95,6 +95,7 @@ cli = LazyGroup(
         "desk": "crisiskit.cli.screens:desk",
         "agent": "crisiskit.cli.running:agent",
         "links": "crisiskit.cli.links:links",
+        "stick": "crisiskit.cli.stick:stick",
         "link": "crisiskit.cli.groups:link",
         "backup": "crisiskit.cli.backup:backup",
         "restore": "crisiskit.cli.backup:restore",

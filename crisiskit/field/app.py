@@ -43,6 +43,7 @@ class FieldApp(StationApp):
             (_("Enter"), _("open the chosen message; its author sees READ")),
             ("R", _("answer the chosen message")),
             ("C", _("withdraw the chosen message while it is only KEPT")),
+            ("U", _("USB stick: take everything in, write everything out")),
             ("Q", _("quit; messages that are kept stay kept")),
         )
 

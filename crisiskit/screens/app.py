@@ -12,9 +12,10 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
+from crisiskit import stick
 from crisiskit.clock import wall_ms
 from crisiskit.crypto.vault import Vault
-from crisiskit.errors import CrisiskitError
+from crisiskit.errors import BusyError, CrisiskitError
 from crisiskit.forms import catalog
 from crisiskit.gps import newest_fix
 from crisiskit.harmless import in_line
@@ -37,17 +38,21 @@ from crisiskit.screens.locked import LockScreen
 from crisiskit.screens.order import OrderScreen
 from crisiskit.screens.protected import ProtectedApp, protection_keys
 from crisiskit.screens.rows import RowList, Rows
+from crisiskit.screens.stick import StickLine
 from crisiskit.screens.view import MessageScreen, clock
 from crisiskit.screens.writer import Writer
 from crisiskit.store.store import Draft
 from crisiskit.store.views import Views
+from hardware.removable import mounted
 
 LOOK_S = 0.25
 AGES_S = 20.0
+MEDIA_S = 2.0
+ASKED_S = 1.0
 TOLD_S = 6.0
 URGENT_S = 60.0
 MAIN_ACTIONS = frozenset(
-    ("answer", "help", "end", "new", "form", "cancel", "show", "order", "drill")
+    ("answer", "help", "end", "new", "form", "cancel", "show", "order", "drill", "stick")
 )
 
 
@@ -60,6 +65,7 @@ class StationApp(ProtectedApp):
         Binding("r", "answer", priority=True),
         Binding("question_mark,f1", "help", priority=True),
         Binding("q", "end", priority=True),
+        Binding("u", "stick", priority=True),
         Binding("ctrl+q,ctrl+c", "leave", priority=True),
     ]
 
@@ -102,6 +108,7 @@ class StationApp(ProtectedApp):
         yield Static(id="columns")
         yield RowList(self.first_rows(), id="list")
         yield Static(id="told")
+        yield StickLine()
         yield LinkBar(id="links")
         yield Bar(self.keys(), id="keys")
 
@@ -112,6 +119,7 @@ class StationApp(ProtectedApp):
         self.list.focus()
         self.set_interval(LOOK_S, self.look)
         self.set_interval(AGES_S, self._renew)
+        self.set_interval(MEDIA_S, self._look_for_sticks)
         self._version = self.views.data_version()
         self._renew()
 
@@ -155,10 +163,40 @@ class StationApp(ProtectedApp):
             width = max(20, self.size.width - 2)
             main.query_one("#columns", Static).update(Content(self.list.rows.head(width)))
             main.query_one(LinkBar).show(self.views.links(wall_ms()), self.currencies)
+            main.query_one(StickLine).show(stick.told(self.views.fact), wall_ms())
             if isinstance(self.screen, MessageScreen | OrderScreen):
                 self.screen.reload()
             elif isinstance(self.screen, LockScreen):
                 self.show_locked(self.screen)
+        except CrisiskitError as error:
+            self.tell(explain(error))
+
+    def _look_for_sticks(self) -> None:
+        """One came or went: say so."""
+        found = self.screen_stack[0].query(StickLine)
+        if found and found.first().look(mounted(), wall_ms()):
+            self._renew()
+
+    def action_stick(self) -> None:
+        """Exchange messages with the stick that is inserted; with which, if there are several."""
+        media = mounted()
+        if not media:
+            self.tell(explain(BusyError("stick_missing")))
+        elif len(media) == 1:
+            self.run_worker(self._exchange(media[0]))
+        else:
+            places = [(str(place), in_line(str(place))) for place in media]
+
+            def chosen(place: str | None) -> None:
+                if place is not None:
+                    self.run_worker(self._exchange(Path(place)))
+
+            self.push_screen(Choose(_("Which stick?"), places), chosen)
+
+    async def _exchange(self, folder: Path) -> None:
+        try:
+            await self.writer.change(lambda store: stick.ask(store, folder, wall_ms()))
+            self.tell(_("The stick is being read and written: leave it in."), ASKED_S)
         except CrisiskitError as error:
             self.tell(explain(error))
 

@@ -9,12 +9,13 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
+from crisiskit import stick
 from crisiskit.cards import card_lines
 from crisiskit.clock import minute_of, wall_ms
 from crisiskit.codec.forms import AnyField, Choice
 from crisiskit.compose import compose_form, compose_text, parse_precedence
 from crisiskit.crypto.vault import Vault
-from crisiskit.errors import CrisiskitError, StoreError, TrustError, UsageError
+from crisiskit.errors import BusyError, CrisiskitError, StoreError, TrustError, UsageError
 from crisiskit.forms import catalog
 from crisiskit.forms.answers import AnswerError, parse_answer
 from crisiskit.forms.personal import check_readable
@@ -39,6 +40,7 @@ from crisiskit.screens.linkbar import (
 from crisiskit.screens.view import facts
 from crisiskit.store.store import Draft, Store
 from crisiskit.store.views import Views
+from hardware.removable import mounted
 
 SHOWN = 15
 YES = ("y", "yes", "o", "oui")
@@ -51,6 +53,7 @@ WORDS = {
     "answer": N_("answer"),
     "cancel": N_("cancel"),
     "links": N_("links"),
+    "stick": N_("stick"),
     "help": N_("help"),
     "erase": N_("erase"),
     "quit": N_("quit"),
@@ -108,6 +111,7 @@ class Lines:
             "answer": (self.answer, _("with a number: answer that message")),
             "cancel": (self.cancel, _("with a number: withdraw it while it is only KEPT")),
             "links": (self.links, _("the links and what they cost today")),
+            "stick": (self.stick, _("exchange messages with the stick that is inserted")),
             "help": (self.help, _("these words")),
             "erase": (self.erase, _("panic: erase everything kept here; asks first")),
             "quit": (self.quit, _("leave")),
@@ -359,6 +363,17 @@ class Lines:
             self.say(link_words(link, self.currencies))
         if not links:
             self.say(no_link_words())
+
+    def stick(self, folder: str) -> None:
+        """Exchange messages with a stick; says when it can be pulled out."""
+        media = [Path(folder)] if folder else mounted()
+        if not media:
+            raise BusyError("stick_missing")
+        if len(media) > 1:
+            raise UsageError("stick_which", folders=", ".join(map(str, media)))
+        self.say(_("The stick is being read and written: leave it in."))
+        number = stick.ask(self.store, media[0], wall_ms())
+        self.say(stick.report_words(stick.wait_for(self.store.meta, number)))
 
     def help(self, _rest: str) -> None:
         """The words."""

@@ -37,6 +37,14 @@ TROUBLES = {
         N_("no credit"),
         N_("The credit of this link is used up. Ask the center to top it up, or use another link."),
     ),
+    "full": (
+        N_("full"),
+        N_("There is no room left on it. Delete files there, or take another stick."),
+    ),
+    "read_only": (
+        N_("write-protected"),
+        N_("Nothing can be written there. Move the lock of the stick, or take another one."),
+    ),
     "hardware": (
         N_("faulty"),
         N_("The device reports a fault. Switch it off and on; if it stays, replace it."),
@@ -103,6 +111,14 @@ LINK_ERRORS = {
     "secret_readable": N_(
         "Others on this machine can read {path}, which holds a secret. Run “chmod 600 {path}”, "
         "and change the secret if that machine has other users."
+    ),
+    "stick_missing": N_(
+        "No stick is inserted. Insert one, or name a folder: crisiskit stick FOLDER."
+    ),
+    "stick_which": N_("There are several: {folders}. Name one: crisiskit stick FOLDER."),
+    "folder_missing": N_("There is no folder {path}. Insert the stick, or correct the name."),
+    "stick_silent": N_(
+        "The agent does not answer. See “crisiskit doctor”; what was not sent stays kept."
     ),
     "port_in_use": N_(
         "Another program is listening on {address}. Stop it, or choose another port."

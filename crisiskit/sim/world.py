@@ -109,7 +109,7 @@ class World:
         self.carriers = {carrier.name: carrier for carrier in carriers}
         self.frames: list[tuple[float, str, str, bytes]] = []
         self.observer: Observer | None = None
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._events: list[tuple[float, int, Callable[[], object]]] = []
         self._order = count()
         self.center = self._station(folder, CENTER, is_center=True)
         self.kits = [self._station(folder, f"kit-{n}", is_center=False) for n in range(1, kits + 1)]
@@ -180,7 +180,7 @@ class World:
     def _now(self, station: Station) -> Now:
         return Now(self.now_s, self._wall(station))
 
-    def at(self, time_s: float, action: Callable[[], None]) -> None:
+    def at(self, time_s: float, action: Callable[[], object]) -> None:
         """Do something at a time."""
         heapq.heappush(self._events, (max(time_s, self.now_s), next(self._order), action))
 
@@ -305,10 +305,10 @@ class World:
                 lambda: self._link_up(kit, name) if kit.life == life else None,
             )
 
-    def tell(self, station: Station, event: Event) -> None:
-        """An event for a station that is running; commit, then send."""
+    def tell(self, station: Station, event: Event) -> bool:
+        """An event for a station that is running; commit, then send. True for a frame it took."""
         if station.engine is None:
-            return
+            return False
         step = station.engine.handle(event, self._now(station))
         if step.changes:
             station.store.apply(step.changes)
@@ -318,10 +318,11 @@ class World:
                 self.observer.committed(station, step.changes)
         if step.restart:
             self.start(station, station.engine.paths())
-            return
+            return step.taken
         self._act(station, step)
         for job in step.decodings:
             self.tell(station, Decoded(job, job.coded.decode()))
+        return step.taken
 
     def _act(self, station: Station, step: Step) -> None:
         for transmit in step.transmits:
@@ -389,7 +390,7 @@ class World:
             event = FrameReceived(transmit.link, peer, transmit.frame)
             self.at(done + self.rng.uniform(*carrier.delay_s), self._landing(target, event))
 
-    def _landing(self, target: Station, event: FrameReceived) -> Callable[[], None]:
+    def _landing(self, target: Station, event: FrameReceived) -> Callable[[], object]:
         return lambda: self.tell(target, event)
 
     def _far_end(self, station: Station, transmit: Transmit) -> Station | None:

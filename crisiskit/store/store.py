@@ -7,7 +7,7 @@ engine starts from is in ``load``; what screens read is in ``views``.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -273,6 +273,21 @@ class Store:
         with explained(self.path):
             rows = self._db.execute("SELECT id FROM delivery WHERE state = 'kept' ORDER BY id")
             return [row[0] for row in rows]
+
+    def came_by(self, link: str) -> int:
+        """How many messages for people came in by a link."""
+        sql = "SELECT count(*) FROM delivery WHERE box = 'in' AND listed = 1 AND link = ?"
+        with explained(self.path):
+            return int(self._db.execute(sql, (link,)).fetchone()[0])
+
+    def messages_in(self, envelopes: Iterable[tuple[int, int, int]]) -> int:
+        """How many messages of people these envelopes hold: pairing, epoch, number."""
+        sql = (
+            "SELECT count(*) FROM delivery WHERE box = 'out' AND listed = 1 AND pairing = ?"
+            " AND epoch = ? AND seq = ?"
+        )
+        with explained(self.path):
+            return sum(int(self._db.execute(sql, one).fetchone()[0]) for one in envelopes)
 
     def pairings(self) -> frozenset[int]:
         """The pairings there are."""

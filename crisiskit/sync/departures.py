@@ -8,6 +8,7 @@ from __future__ import annotations
 from crisiskit.codec.acks import Receipt
 from crisiskit.model import Notice, Precedence, Record, RecordKind
 from crisiskit.step import Announced, Change, Now, Receipted, Transmit
+from crisiskit.sync.couriers import SETTLE_S, copy, next_copy, next_receipt
 from crisiskit.sync.lanes import Lane, choose
 from crisiskit.sync.outstanding import Outgoing
 from crisiskit.sync.station import NEVER, Station
@@ -43,12 +44,31 @@ class Departures:
             transmits.append(transmit)
             self.lanes[transmit.link, transmit.peer].busy = True
         if lanes:
-            most = max(lane.content_bytes_max for lane in lanes)
+            most = max(lane.content_bytes_max for lane in (*lanes, *self.carriers(station)))
             for delivery in station.sender.outbox.larger_than(most):
                 changes += station.warn(delivery, Notice("too_large_for_links"))
         if station.closed_waits(lanes, now.mono_s):
             changes += station.warn("closed", Notice("waits_for_encryption"))
+        for lane in self.carriers(station):
+            found = self._next_copy(station, lane, lanes, now)
+            if found is not None:
+                changes += found[0]
+                transmits.append(found[1])
+                lane.busy = True
         return changes, transmits
+
+    def _next_copy(
+        self, station: Station, lane: Lane, others: list[Lane], now: Now
+    ) -> tuple[list[Change], Transmit] | None:
+        """What a courier takes along next; what is asked and announced, too, if only he can."""
+        if lane.busy or not lane.usable(now.mono_s):
+            return None
+        free = any(not other.traits.metered for other in others)
+        found = next_copy(station, lane, now, rests_s=0.0 if free else lane.repeat_s())
+        if found is None and not others:
+            found = self._next_announcement(station, [lane], now)
+            found = found or self._next_query(station, [lane], now)
+        return found or next_receipt(station, lane, now)
 
     def _next(
         self, station: Station, lanes: list[Lane], now: Now
@@ -103,6 +123,8 @@ class Departures:
 
     def _transmit(self, station: Station, one: Outgoing, lane: Lane) -> Transmit:
         station.hellos.pop(lane.link, None)
+        if lane.traits.carried:
+            return copy(station, one, lane, rests_s=0.0)
         frame, carries = station.sender.frame_for(one, lane)
         one.flying.add((lane.link, lane.peer))
         return Transmit(lane.link, lane.peer, frame, carries, one.precedence)
@@ -192,14 +214,28 @@ class Departures:
         return changes, Transmit(lane.link, lane.peer, frame, carries)
 
     def ways(self, station: Station) -> list[Lane]:
-        """The lanes to a station: every link of a kit, the paths it was heard on at a center."""
+        """The lanes to a station: every link of a kit, the paths it was heard on at a center.
+
+        Those that are carried are no ways: nobody knows when, or where to.
+        """
         if station.refused:
             return []
         if not station.keeps_root:
-            return [lane for key, lane in self.lanes.items() if key[1] == ""]
-        return [
-            self._lane(link, peer) for link, peer in station.paths.items() if link in self.traits
-        ]
+            lanes = [lane for key, lane in self.lanes.items() if key[1] == ""]
+        else:
+            known = [path for path in station.paths.items() if path[0] in self.traits]
+            lanes = [self._lane(link, peer) for link, peer in known]
+        return [lane for lane in lanes if not lane.traits.carried]
+
+    def read_first(self, link: str, now: Now) -> None:
+        """What lies on a stick may say that some of what waits for it is held: write afterwards."""
+        self.lanes[link, ""].blocked_until_s = now.mono_s + SETTLE_S
+
+    def carriers(self, station: Station) -> list[Lane]:
+        """The carried lanes that are up: they take along what is for anybody."""
+        if station.refused:
+            return []
+        return [lane for lane in self.lanes.values() if lane.traits.carried]
 
     def _lane(self, link: str, peer: str) -> Lane:
         lane = self.lanes.get((link, peer))
@@ -210,7 +246,8 @@ class Departures:
     def next_s(self, station: Station, now: Now) -> float:
         """When this station next has something to do without an event from outside."""
         lanes = self.ways(station)
-        times = [lane.blocked_until_s for lane in lanes if lane.blocked_until_s > now.mono_s]
+        blocked = [lane.blocked_until_s for lane in (*lanes, *self.carriers(station))]
+        times = [due for due in (*blocked, *station.owes.values()) if due > now.mono_s]
         if any(not lane.busy and lane.usable(now.mono_s) for lane in lanes):
             sender, hearer = station.sender, station.hearer
             dues = (

@@ -43,6 +43,7 @@ from crisiskit.step import (
     Transmit,
 )
 from crisiskit.sync.archive import Archive, Forgotten
+from crisiskit.sync.couriers import wants
 from crisiskit.sync.departures import Departures
 from crisiskit.sync.events import (
     Billed,
@@ -85,7 +86,9 @@ class Engine:
             state.pairing: Station(state, entropy, sign, archive or Forgotten())
             for state in snapshot.pairings
         }
+        self._failing: set[str] = set()
         self._begun = False
+        self._taken = False
         self._by_address = {
             (state.kit_number, state.sends.other): self._stations[state.pairing]
             for state in snapshot.pairings
@@ -140,6 +143,7 @@ class Engine:
 
     def handle(self, event: Event, now: Now) -> Step:
         """Take one event in and say all that follows from it."""
+        self._taken = False
         jumped = self._clock_jumped(now)
         decodings: list[Decoding] = []
         resumed = self._resume(now, decodings)
@@ -154,7 +158,7 @@ class Engine:
             station = self._stations[pairing]
             changes += station.sender.wonder(station.hearer.receipts.newest_life, now.mono_s)
         if any(isinstance(change, Doubted | Answered | Requeued) for change in changes):
-            return Step(tuple(changes), restart=True)
+            return Step(tuple(changes), restart=True, taken=self._taken)
         transmits: list[Transmit] = []
         for pairing in sorted(touched):
             station = self._stations[pairing]
@@ -165,7 +169,7 @@ class Engine:
             transmits += frames
             self._set_alarm(station, now)
         wake = self._alarms[0][0] if self._alarms else None
-        return Step(tuple(changes), tuple(transmits), wake, tuple(decodings))
+        return Step(tuple(changes), tuple(transmits), wake, tuple(decodings), taken=self._taken)
 
     def _set_alarm(self, station: Station, now: Now) -> None:
         next_s = self._departures.next_s(station, now)
@@ -176,9 +180,23 @@ class Engine:
     @property
     def busy(self) -> bool:
         """Whether a frame is with a link, or a receipt is awaited on a link that costs nothing."""
-        if any(lane.busy for lane in self._departures.lanes.values()):
+        lanes = self._departures.lanes.values()
+        if any(
+            lane.busy or self._carries(lane) for lane in lanes if lane.link not in self._failing
+        ):
             return True
         return any(self._awaits(station) for station in self._stations.values())
+
+    def carrying(self, link: str) -> bool:
+        """Whether a carried link that is up has not got all yet."""
+        return any(
+            self._carries(lane) for lane in self._departures.lanes.values() if lane.link == link
+        )
+
+    def _carries(self, lane: Lane) -> bool:
+        if not lane.traits.carried:
+            return False
+        return lane.busy or any(wants(station, lane) for station in self._stations.values())
 
     def _awaits(self, station: Station) -> bool:
         free = [lane for lane in self._departures.ways(station) if not lane.traits.metered]
@@ -252,6 +270,9 @@ class Engine:
         self._departures.traits[link] = traits
         if not traits.listens:
             self._departures.lanes[link, ""] = Lane(link, "", traits)
+        if traits.carried:
+            self._failing.discard(link)
+            self._departures.read_first(link, now)
         for station in self._stations.values():
             station.link_up(link, traits, now.mono_s)
 
@@ -264,6 +285,7 @@ class Engine:
         for station in self._stations.values():
             station.live.discard(link)
             station.hellos.pop(link, None)
+            station.owes.pop(link, None)
 
     def _peer_lost(self, link: str, peer: str, now: Now) -> set[int]:
         self._departures.lanes.pop((link, peer), None)
@@ -275,7 +297,10 @@ class Engine:
         return users
 
     def _sharing(self, transmit: Transmit) -> set[int]:
-        """Who may use the lane that is free again."""
+        """Who may use the lane that is free again; of one that is carried, anybody."""
+        traits = self._departures.traits.get(transmit.link)
+        if traits is not None and traits.carried:
+            return set(self._stations)
         users = self._users[transmit.link, transmit.peer]
         return users | {transmit.carries.pairing} if users else set(self._stations)
 
@@ -283,6 +308,7 @@ class Engine:
         gone = Lane(transmit.link, transmit.peer, Traits(len(transmit.frame)))
         lane = self._departures.lanes.get((transmit.link, transmit.peer), gone)
         lane.busy = False
+        self._failing.discard(transmit.link)
         size = len(transmit.frame)
         changes: list[Change] = [_spent(transmit.link, lane.traits, size)]
         carries = transmit.carries
@@ -313,6 +339,11 @@ class Engine:
             lane.blocked_until_s = now.mono_s + retry_after_s
         station = self._stations[transmit.carries.pairing]
         station.lane_lost(transmit.link, transmit.peer, now.mono_s)
+        if lane is not None and lane.traits.carried:
+            self._failing.add(transmit.link)
+            station.sender.outstanding.not_copied(transmit.carries, transmit.link)
+            if transmit.carries.seq is None:
+                station.owes[transmit.link] = now.mono_s
 
     # -- frames that came in ---------------------------------------------------------------
 
@@ -328,6 +359,8 @@ class Engine:
     ) -> tuple[list[Change], set[int]]:
         found = decode_header(event.frame)
         traits = self._departures.traits.get(event.link)
+        if traits is not None and traits.carried:
+            self._departures.read_first(event.link, now)
         if isinstance(found, Rejected):
             self.rejected[found.code] += 1
             return [], set()
@@ -347,6 +380,9 @@ class Engine:
         if opened is None:
             self.rejected["not_authentic"] += 1
             return [], set()
+        self._taken = True
+        if traits.carried and not header.kind.is_receipt:
+            station.owes[event.link] = now.mono_s
         decodings += opened.decodings
         contact = self._contact(station, event, opened.news, now)
         located = _located(opened.changes, event.place)
@@ -357,15 +393,18 @@ class Engine:
     ) -> list[Change]:
         """The way news came is a way back; noted on disk when new, else now and then.
 
-        A repeat may be somebody's recording: it shows a way only where none is known.
+        A repeat may be somebody's recording: it shows a way only where none is known. What was
+        carried here shows none.
         """
-        known = station.paths.get(event.link) == event.peer
+        carried = self._departures.traits[event.link].carried
+        known = carried or station.paths.get(event.link) == event.peer
         station.hellos.pop(event.link, None)
-        if not news and event.link in station.paths:
+        if not news and (carried or event.link in station.paths):
             return []
-        station.live.add(event.link)
-        station.path_found(event.link, event.peer)
-        self._users[event.link, event.peer].add(station.pairing)
+        if not carried:
+            station.live.add(event.link)
+            station.path_found(event.link, event.peer)
+            self._users[event.link, event.peer].add(station.pairing)
         if known and now.mono_s < station.contact_s + CONTACT_S:
             return []
         station.contact_s = now.mono_s

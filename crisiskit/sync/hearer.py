@@ -129,6 +129,11 @@ class Hearer:
             return self.open(header, frame) is not None
         return any(isinstance(open_part(frame, keys.part), Part) for keys in self._keys(header))
 
+    @property
+    def decoding(self) -> bool:
+        """Whether texts that came in are being decoded: a receipt now would say less."""
+        return any(one.decoding for heard in self._heard.values() for one in heard.waiting.values())
+
     def _hear(self, keys: EpochKeys) -> tuple[Heard, list[Change]]:
         """The life behind authentic keys, noted when it is new."""
         name = (keys.epoch, keys.salt)

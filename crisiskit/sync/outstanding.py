@@ -23,7 +23,9 @@ class Outgoing:
     ``flying``: the lanes, by link and peer, that are being given a frame of it.
 
     ``resumed``: it left in an earlier process life, nobody knows how long ago. ``asks``: it
-    carries a query.
+    carries a query. ``copies``: the carried links that have it since they came up.
+    ``rests_s``: how long it leaves it to a courier before it costs something; None before the
+    first copy is taken.
     """
 
     epoch: int
@@ -43,6 +45,13 @@ class Outgoing:
     cut_at: int = 0
     cut_short: bool = False
     asks: bool = False
+    copies: set[str] = field(default_factory=set)
+    rests_s: float | None = None
+
+    @property
+    def only_carried(self) -> bool:
+        """Whether nobody but a courier was given it."""
+        return self.rests_s is not None and self.tries == 0
 
     @property
     def key(self) -> tuple[int, int]:
@@ -68,8 +77,8 @@ class Outstanding:
 
     @property
     def unanswered(self) -> int:
-        """How many are not known to be stored at the far end."""
-        return sum(not one.arrived for one in self)
+        """How many are not known to be stored at the far end, apart from what a courier has."""
+        return sum(not one.arrived and not one.only_carried for one in self)
 
     @property
     def asking(self) -> int:
@@ -92,15 +101,33 @@ class Outstanding:
         Where it costs something, that is for FLASH and IMMEDIATE only.
         """
         for one in self:
-            new = one.tries > 0 and link not in one.unanswered
+            new = (one.tries > 0 or one.only_carried) and link not in one.unanswered
             if new and (free or one.precedence >= Precedence.IMMEDIATE):
                 one.due_s = min(one.due_s, now_s)
+
+    def carrier_up(self, link: str) -> None:
+        """A carried link came: it may be another stick than the last time."""
+        for one in self:
+            one.copies.discard(link)
+
+    def uncopied(self, link: str) -> list[Outgoing]:
+        """What a carried link has not got since it came up, most urgent first."""
+        found = [one for one in self if not one.arrived and link not in one.copies]
+        return sorted(found, key=lambda one: (-one.precedence, one.epoch, one.seq))
+
+    def not_copied(self, carries: Carries, link: str) -> None:
+        """A carried link did not take its copy."""
+        one = self._carried(carries)
+        if one is not None:
+            one.copies.discard(link)
 
     def left(self, carries: Carries, lane: Lane, now_s: float) -> bool:
         """A link took a frame of ours. True when the envelope is out whole."""
         one = self._carried(carries)
         if one is None:
             return False
+        if lane.link in one.copies:
+            return self._copied(one, now_s)
         one.flying.discard((lane.link, lane.peer))
         self._order += 1
         one.order, one.last_link = self._order, lane.link
@@ -117,6 +144,12 @@ class Outstanding:
         one.tries += 1
         one.unanswered[lane.link] = one.unanswered.get(lane.link, 0) + 1
         one.due_s = now_s + wait
+        return True
+
+    def _copied(self, one: Outgoing, now_s: float) -> bool:
+        """What is not urgent and left by no other link waits for the courier."""
+        if one.only_carried and one.rests_s and one.precedence < Precedence.IMMEDIATE:
+            one.due_s = max(one.due_s, now_s + one.rests_s)
         return True
 
     def failed(self, link: str, peer: str, now_s: float) -> None:

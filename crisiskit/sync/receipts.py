@@ -88,12 +88,12 @@ class Receipts:
         return self._heard[self._newest[-1]] if self._newest else None
 
     def due_blocks(
-        self, now_s: float, room_bytes: int
+        self, now_s: float, room_bytes: int, copy: bool = False
     ) -> tuple[tuple[AckBlock | PartRequest, ...], tuple[Life, ...]]:
         """What a receipt that leaves now should say, and the lives it speaks of.
 
         The newest life heard, and all that is due or soon due. At least one block; what
-        finds no room in ``room_bytes`` stays due.
+        finds no room in ``room_bytes`` stays due. After a ``copy`` all stays due.
         """
         blocks: list[AckBlock | PartRequest] = []
         lives: list[Life] = []
@@ -106,14 +106,15 @@ class Receipts:
             newest.wide = True
         for heard in [*([newest] if newest else []), *others]:
             if self._joins(blocks, self._block(heard), room_bytes):
-                self._receipted(heard, now_s)
                 lives.append(heard.name)
+                if not copy:
+                    self._receipted(heard, now_s)
         for name, answer in list(self._answers.items()):
-            if self._joins(blocks, answer, room_bytes):
+            if self._joins(blocks, answer, room_bytes) and not copy:
                 del self._answers[name]
         self._answers_due_s = now_s if self._answers else None
         for request in self._assembly.requests(now_s):
-            if self._joins(blocks, request, room_bytes):
+            if self._joins(blocks, request, room_bytes) and not copy:
                 self._assembly.asked(request)
         return tuple(blocks), tuple(lives)
 

@@ -324,6 +324,16 @@ class Sender:
         part = one.parts_left[0]
         return one.parts[part], Carries(self.pairing, one.epoch, one.seq, part)
 
+    def copy_for(self, one: Outgoing, link: str, rests_s: float) -> tuple[bytes, Carries]:
+        """A copy of an envelope for a carried link; it names its life: nobody knows when it comes.
+
+        ``rests_s``: how long links that cost something leave it to the courier.
+        """
+        one.copies.add(link)
+        one.rests_s = rests_s
+        frame = with_epoch(one.frame, one.epoch, self._epochs[one.epoch].salt)
+        return frame, Carries(self.pairing, one.epoch, one.seq)
+
     # -- what the far end says -------------------------------------------------------------
 
     def take_blocks(

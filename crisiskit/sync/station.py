@@ -66,6 +66,7 @@ class Station:
         self.live: set[str] = set()
         self.telling: dict[tuple[str, str], tuple[Life, ...]] = {}
         self.hellos: dict[str, Hello] = {}
+        self.owes: dict[str, float] = {}
         self.warned: set[object] = set()
         self.closed_due_s: float | None = None
         self.clock_agreed_s = NEVER_BEFORE
@@ -93,7 +94,14 @@ class Station:
                 self.paths[link] = self.former.pop(link)
 
     def link_up(self, link: str, traits: Traits, now_s: float) -> None:
-        """A link can carry frames again."""
+        """A link can carry frames again. One that is carried gets a receipt, if there is news."""
+        if traits.carried:
+            self.sender.outstanding.carrier_up(link)
+            receipts = self.hearer.receipts
+            speaks = receipts.newest_life is not None and not self.keeps_root
+            if speaks or receipts.next_due_s() is not None:
+                self.owes[link] = now_s
+            return
         if traits.listens and not traits.lasting_peers and link not in self.live:
             self.paths.pop(link, None)
         if not self.keeps_root and not traits.metered:

@@ -49,7 +49,7 @@ def test_settings_that_cannot_be_used_are_told_before_the_screen(kit: Path) -> N
 def test_a_screen_outlives_its_agent_and_tells_the_bug_at_the_end(
     kit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(_home: Path, stop: asyncio.Event) -> None:
+    async def fail(_home: Path, stop: asyncio.Event, links: object) -> None:
         raise ZeroDivisionError("a secret body")
 
     monkeypatch.setattr(agent, "run", fail)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from crisiskit.sim.fuzz import of_devices, of_files, of_imt, of_phones, of_wire
+from crisiskit.sim.fuzz import of_devices, of_files, of_imt, of_phones, of_sticks, of_wire
 from crisiskit.sim.fuzz.decoder import Decoder, complaint
 from crisiskit.sim.fuzz.mutate import scramble
 
@@ -18,6 +18,7 @@ def all_decoders(folder: Path) -> tuple[Decoder, ...]:
     return (
         *of_wire.decoders(),
         *of_files.decoders(folder),
+        *of_sticks.decoders(folder),
         *of_devices.decoders(),
         *of_imt.decoders(),
         *of_phones.decoders(),

@@ -37,6 +37,7 @@ SETTINGS = (
     b'price = { credit_micros = 80_000, currency = "EUR" }\n',
     b'[[link]]\nname = "line"\nkind = "serial"\nport = "/dev/ttyUSB0"\nbaud = 9600\n'
     b'[[link]]\nname = "sat"\nkind = "sbd"\nport = "/dev/ttyUSB1"\nreceipt_delay_s = 1e2\n',
+    b'[[link]]\nname = "stick"\nkind = "folder"\nfolder = "removable"\nfiles_max = 99\n',
     b'[[link]]\nname = "d"\nkind = "directip"\nport = 1\ngateway_host = "h"\ngateway_port = 2\n',
 )
 VALUES = (
