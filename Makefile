@@ -67,8 +67,9 @@ bench-peers: env-dev ## install what the benchmarks compare with, into build/pee
 	@$(BIN)/python -m venv build/peers
 	@build/peers/bin/python -m pip --quiet install --require-hashes -r requirements/run.txt
 	@build/peers/bin/python -m pip --quiet install $(PEERS)
-	@for program in uucp sz rz zstd; do \
-		command -v $$program >/dev/null || echo "$$program is missing: apt install uucp lrzsz zstd"; \
+	@for program in uucp sz rz zstd pat nncp-exec; do \
+		command -v $$program >/dev/null || \
+			echo "$$program is missing: apt install uucp lrzsz zstd pat nncp"; \
 	done
 
 pictures: env-dev ## draw the pictures of the README from the real screens

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from subprocess import PIPE
 
 from run_peers import Peer  # type: ignore[import-not-found]
 
@@ -25,7 +26,7 @@ kind = "serial"
 port = "{port}"
 rate_bit_s = {rate}
 latency_s = {latency}
-receipt_delay_s = {delay}
+turnaround_s = {turnaround}
 """
 
 
@@ -34,7 +35,7 @@ class CrisisKit(Peer):  # type: ignore[misc]
 
     name, link, queue_is_send = "crisiskit", "pty", True
     security = "end-to-end: Ed25519 signed, AES-CCM encrypted, replay-proof, receipted"
-    tuning = "defaults of the serial link; rate and latency of the line in the settings"
+    tuning = "defaults of the serial link; the line's rate, latency and turnaround in the settings"
 
     def prepare(self) -> None:
         """Enrol a kit with a center, through the same functions as the commands."""
@@ -46,9 +47,8 @@ class CrisisKit(Peer):  # type: ignore[misc]
         enrolment.activate(self.kit, reply)
         latency = self.x.cond["latency"]
         for home, port in ((self.center, self.x.tty_b), (self.kit, self.x.tty_a)):
-            table = LINK.format(
-                port=port, rate=self.x.rate, latency=latency, delay=max(0.05, latency)
-            )
+            turn = self.x.cond.get("half_duplex", 0)
+            table = LINK.format(port=port, rate=self.x.rate, latency=latency, turnaround=turn)
             with (home / "settings.toml").open("a") as file:
                 file.write(table)
 
@@ -93,6 +93,28 @@ class CrisisKit(Peer):  # type: ignore[misc]
         """Their texts."""
         with reading(self.center) as views:
             return [message.text for message in views.search("in")]
+
+
+class Standing(CrisisKit):
+    """The same, with the texts written to a ``send --lines`` that runs already.
+
+    So a sensor or a gateway would do it; the nodes of LXMF run already too.
+    """
+
+    name = "crisiskit-standing"
+
+    def start_a(self) -> None:
+        """The kit, and the command that will get the texts."""
+        super().start_a()
+        command = self._command("send", "--lines", "--home", str(self.kit))
+        log = self._log("a")
+        self.sender = self.x.a.spawn(command, stdin=PIPE, stdout=log["stderr"], **log)
+
+    def submit(self, texts: list[str]) -> None:
+        """Write them; the command ends when all are durable."""
+        self.sender.stdin.write("\n".join(texts).encode())
+        self.sender.stdin.close()
+        self.x.a.wait(self.sender)
 
 
 def _phase(home: Path) -> str:

@@ -56,7 +56,8 @@ __all__ = ["Agent", "AgentLock", "run"]
 
 log = logging.getLogger(__name__)
 
-WATCH_S = 0.25
+WATCH_S = 0.1
+QUIET_S = 0.25
 SHOW_PHASE_S = 1.0
 SHOW_SIGNAL_S = 15.0
 REOPEN_MIN_S = 1.0
@@ -494,7 +495,7 @@ class Agent:
         quiet = 0
         while not stop.is_set():
             try:
-                async with asyncio.timeout(WATCH_S if until_idle else None):
+                async with asyncio.timeout(QUIET_S if until_idle else None):
                     await stop.wait()
             except TimeoutError:
                 settled = len(self._settled) >= len(self._links)

@@ -4,11 +4,16 @@ A frame travels as ``COBS(frame + CRC) 00``. COBS (consistent overhead byte stuf
 Cheshire and Baker 1999) leaves no zero inside, so a reader that fell out of step is in step
 again at the next zero, whatever came before. The CRC is CRC-16/XMODEM, big endian. Four
 bytes more a frame, and one more for every 254 bytes without a zero.
+
+On a line that damages bytes both ends may agree on check bytes behind the CRC (``mends``), two
+for every 255 bytes, that mend single ones: see :mod:`transports.repair`.
 """
 
 from __future__ import annotations
 
 from binascii import crc_hqx
+
+from transports.repair import check_bytes_of, protected, repaired, split
 
 DELIMITER = b"\0"
 
@@ -17,31 +22,36 @@ _RUN_BYTES_MAX = 254
 _RUN_FULL = 255
 
 
-def encode(frame: bytes) -> bytes:
+def encode(frame: bytes, mends: bool = False) -> bytes:
     """The bytes of one frame on the stream, its delimiter at the end."""
     if not frame:
         raise ValueError("an empty frame cannot be told from silence")
-    return _stuff(frame + crc_hqx(frame, 0).to_bytes(_CRC_BYTES)) + DELIMITER
+    body = frame + crc_hqx(frame, 0).to_bytes(_CRC_BYTES)
+    return _stuff(protected(body) if mends else body) + DELIMITER
 
 
-def encoded_bytes_max(frame_bytes: int) -> int:
+def encoded_bytes_max(frame_bytes: int, mends: bool = False) -> int:
     """The most bytes that a frame of so many takes on the stream, delimiter included."""
     body_bytes = frame_bytes + _CRC_BYTES
+    body_bytes += check_bytes_of(body_bytes) if mends else 0
     return body_bytes + -(-body_bytes // _RUN_BYTES_MAX) + len(DELIMITER)
 
 
 class Decoder:
     """Takes a stream in any pieces and gives the frames in it; junk is counted and dropped.
 
-    Holds at most one frame of ``frame_bytes_max``. No bytes make it fail.
+    Holds at most one frame of ``frame_bytes_max``. No bytes make it fail. ``mended`` counts
+    the frames that came damaged and were mended.
     """
 
-    def __init__(self, frame_bytes_max: int) -> None:
+    def __init__(self, frame_bytes_max: int, mends: bool = False) -> None:
         self.frames = 0
+        self.mended = 0
         self.junk_bytes = 0
         self.junk_bytes_since_frame = 0
         self._frame_bytes_max = frame_bytes_max
-        self._held_bytes_max = encoded_bytes_max(frame_bytes_max) - len(DELIMITER)
+        self._mends = mends
+        self._held_bytes_max = encoded_bytes_max(frame_bytes_max, mends) - len(DELIMITER)
         self._held = bytearray()
         self._skipping = False
 
@@ -72,7 +82,7 @@ class Decoder:
         held, skipped = bytes(self._held), self._skipping
         self._held.clear()
         self._skipping = False
-        frame = None if skipped else _unwrap(held)
+        frame = None if skipped else self._unwrap(held)
         if frame is None or len(frame) > self._frame_bytes_max:
             self._junk(len(held) + len(DELIMITER))
             return None
@@ -80,17 +90,25 @@ class Decoder:
         self.junk_bytes_since_frame = 0
         return frame
 
+    def _unwrap(self, held: bytes) -> bytes | None:
+        body = _unstuff(held)
+        if body is None or not self._mends:
+            return None if body is None else _checked(body)
+        body, checks = split(body)
+        frame = _checked(body)
+        if frame is None and (frame := _checked(repaired(body, checks))) is not None:
+            self.mended += 1
+        return frame
+
     def _junk(self, count: int) -> None:
         self.junk_bytes += count
         self.junk_bytes_since_frame += count
 
 
-def _unwrap(held: bytes) -> bytes | None:
-    body = _unstuff(held)
-    if body is None or len(body) <= _CRC_BYTES:
-        return None
+def _checked(body: bytes) -> bytes | None:
+    """The frame in front of its CRC, if that is right."""
     frame, crc = body[:-_CRC_BYTES], body[-_CRC_BYTES:]
-    return frame if crc_hqx(frame, 0) == int.from_bytes(crc) else None
+    return frame if frame and crc_hqx(frame, 0) == int.from_bytes(crc) else None
 
 
 def _stuff(body: bytes) -> bytes:

@@ -21,6 +21,7 @@ from crisiskit.codec.record import DATA_BYTES_MAX, encode_reference, read_refere
 from crisiskit.codec.reject import MalformedError, Reject, Rejected
 from crisiskit.codec.shortest import (
     ALL_CODECS,
+    QUICK_CODECS,
     TEXT_BYTES_MAX,
     Codec,
     TextsMeter,
@@ -38,7 +39,7 @@ _NARROW = 1 << 16
 _SIGNED, _ACKED, _WIDE = 0x80, 0x40, 0x01
 _MORE, _ANSWERS, _TWIN = 0x04, 0x02, 0x01
 SIGNATURE_BYTES = 64
-_QUICK_CODECS = frozenset({Codec.RAW, Codec.DEFLATE, Codec.ZSTD})
+_QUICK_CODECS = QUICK_CODECS
 _KINDS = frozenset(RecordKind)
 _WITHOUT_DATA = frozenset({RecordKind.TEXT})
 

@@ -40,6 +40,7 @@ class Codec(IntEnum):
 
 
 ALL_CODECS = frozenset(Codec)
+QUICK_CODECS = ALL_CODECS - {Codec.TEXT}
 
 
 @cache

@@ -86,19 +86,35 @@ class Departures:
     def _next_data(
         self, station: Station, lanes: list[Lane], now: Now, urgent: bool
     ) -> tuple[list[Change], Transmit] | None:
-        """An envelope to repeat, else a new one, of the urgent or of the other kind."""
-        sender = station.sender
-        for one in sender.outstanding.due(now.mono_s):
-            if (one.precedence >= Precedence.IMMEDIATE) is not urgent:
-                continue
+        """An envelope to repeat, else a new one, of the urgent or of the other kind.
+
+        One whose receipt is only late, on a free link, waits for the new ones: these are not
+        there for certain.
+        """
+        due = [
+            one
+            for one in station.sender.outstanding.due(now.mono_s)
+            if (one.precedence >= Precedence.IMMEDIATE) is urgent
+        ]
+        return (
+            self._repeat(station, lanes, now, [one for one in due if not one.unsure])
+            # What all may read has more lanes to choose from; an encrypted one takes both.
+            or self._new_data(station, lanes, now, urgent, clear=True)
+            or self._new_data(station, lanes, now, urgent, clear=False)
+            or self._repeat(station, lanes, now, [one for one in due if one.unsure])
+        )
+
+    def _repeat(
+        self, station: Station, lanes: list[Lane], now: Now, due: list[Outgoing]
+    ) -> tuple[list[Change], Transmit] | None:
+        """The first of these envelopes that a lane takes."""
+        for one in due:
             size = len(one.frame) + EPOCH_BYTES
             able = [lane for lane in lanes if lane.carries(size) and lane.may_carry(one.frame)]
             lane = choose(able, one.precedence, now.mono_s, one.unanswered)
             if lane is not None and not _leave_to_rest(one, lane, now):
                 return [], self._transmit(station, one, lane)
-        # What all may read has more lanes to choose from; an encrypted one takes both.
-        found = self._new_data(station, lanes, now, urgent, clear=True)
-        return found or self._new_data(station, lanes, now, urgent, clear=False)
+        return None
 
     def _new_data(
         self, station: Station, lanes: list[Lane], now: Now, urgent: bool, clear: bool

@@ -57,6 +57,7 @@ from crisiskit.step import (
     Requeued,
     Sealed,
 )
+from crisiskit.sync.coding import codecs_for
 from crisiskit.sync.doubt import Doubt, Finding, whole_epoch
 from crisiskit.sync.lanes import Lane
 from crisiskit.sync.lives import OwnLife, PastEpoch
@@ -136,12 +137,13 @@ class Sender:
         base = life.base_minute if life.based else None
         records = [item.record for item in batch]
         must = life.signing.must(batch, now_s)
-        content, count = fill(records, room - SIGNATURE_BYTES * must, base, ack)
+        codecs = codecs_for(lane.traits, len(batch))
+        content, count = fill(records, room - SIGNATURE_BYTES * must, base, ack, codecs)
         follows = count < len(batch)
         sign = life.signing.wanted(lane.traits, spare + len(content), must, follows)
         link = self._checkpoint(life, records[0].minute) if sign and not life.linked else None
         if link is not None:
-            linked, joined = fill([*records[:count], link], CONTENT_BYTES_MAX, base, ack)
+            linked, joined = fill([*records[:count], link], CONTENT_BYTES_MAX, base, ack, codecs)
             before, after = (spare + len(c) + SIGNATURE_BYTES for c in (content, linked))
             fits = joined > count and lane.carries(after)
             if fits and (must or costs_no_more(lane.traits, before, after)):

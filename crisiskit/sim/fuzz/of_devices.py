@@ -27,6 +27,7 @@ def decoders() -> tuple[Decoder, ...]:
     malformed = (directip.Malformed,)
     return (
         Decoder("framing", _streams(), _frames, again=_frames_again, seal=_checked_frame),
+        Decoder("mending framing", _mending_streams(), _mended, again=_mended_again),
         Decoder("AT dialogue", _answers(), _dialogue),
         Decoder("iridium modem", (_session(),), _modem, (ModemError, PortError)),
         Decoder("iridium time", (b"-MSSTM: 0a1b2c3d", b"-MSSTM: no network service"), _ticks),
@@ -92,6 +93,21 @@ def _frames_again(value: tuple[bytes, ...]) -> bytes:
     written = [encode(frame) for frame in value]
     assert all(len(one) <= encoded_bytes_max(FRAME_BYTES) for one in written), "too long"
     return b"".join(written)
+
+
+def _mending_streams() -> tuple[bytes, ...]:
+    frames = (b"a", bytes(300), bytes(range(1, 256)) * 2)
+    return tuple(encode(frame, mends=True) for frame in frames)
+
+
+def _mended(data: bytes) -> tuple[bytes, ...]:
+    found = tuple(StreamDecoder(FRAME_BYTES, mends=True).feed(data))
+    assert all(0 < len(frame) <= FRAME_BYTES for frame in found), "a frame of no such size"
+    return found
+
+
+def _mended_again(value: tuple[bytes, ...]) -> bytes:
+    return b"".join(encode(frame, mends=True) for frame in value)
 
 
 def _checked_frame(data: bytes) -> bytes:
