@@ -15,7 +15,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from crisiskit.clock import wall_ms
+from crisiskit.clock import offset_s, wall_ms
+from crisiskit.codec.batch import frames_of
 from crisiskit.courier import Courier
 from crisiskit.crypto.keys import Entropy
 from crisiskit.crypto.statement import Sign
@@ -24,7 +25,7 @@ from crisiskit.errors import BusyError, CrisiskitError, StoreError
 from crisiskit.floor import Floor
 from crisiskit.installation import Places
 from crisiskit.keystore import opened
-from crisiskit.links import ConfiguredLink, configured_links
+from crisiskit.links import ConfiguredLink, configured_links, link_policy
 from crisiskit.lock import AgentLock
 from crisiskit.model import Notice
 from crisiskit.panic import erase_home
@@ -48,6 +49,7 @@ from crisiskit.sync.events import (
     PeerLost,
     Tick,
 )
+from crisiskit.sync.policy import Policy
 from crisiskit.trusted import WipeOrdered
 from transports.link import LinkError, LinkState, Phase, Place, RankedLink
 from transports.plain import Fate, Heard, Speaker
@@ -96,7 +98,8 @@ async def run(
             sign = own_signature(home)
             clear = load(home, links=False).clear.allowed
             run_links = configured_links(home) if links is None else links
-            agent = Agent(store, run_links, wall_ms, os.urandom, sign, floor, clear)
+            policy = link_policy(home)
+            agent = Agent(store, run_links, wall_ms, os.urandom, sign, floor, clear, policy)
             await agent.run(until_idle, stop)
         wiped = store.meta(WIPE_FACT) is not None
     finally:
@@ -159,7 +162,9 @@ class Agent:
         sign: Sign | None = None,
         floor: Floor | None = None,
         clear: bool = False,
+        policy: Policy | None = None,
     ) -> None:
+        self._policy = policy
         self._store = store
         self._links = links
         self._wall = wall
@@ -210,7 +215,8 @@ class Agent:
     # -- one event -------------------------------------------------------------------------
 
     def _now(self) -> Now:
-        return Now(asyncio.get_running_loop().time(), self._wall())
+        wall = self._wall()
+        return Now(asyncio.get_running_loop().time(), wall, offset_s(wall))
 
     def _start_engine(self) -> None:
         """A fresh engine from what is committed; frames under way of an older one are forgotten.
@@ -225,7 +231,7 @@ class Agent:
         self._known = {item.delivery for item in snapshot.queue}
         self._trust = self._store.meta(TRUST_FACT)
         self._engine = engine = Engine(
-            snapshot, self._entropy, self._sign, self._store, self._clear
+            snapshot, self._entropy, self._sign, self._store, self._clear, self._policy
         )
         engine.adopt(paths)
         for link in self._courier.beside(self._links):
@@ -516,7 +522,11 @@ class _Receiver:
 
     async def frame(self, data: bytes, peer: str = "", place: Place | None = None) -> bool:
         """Commit what the frame brings; raises if that was not possible."""
-        return self._agent._handle(FrameReceived(self._link.name, peer, data, place))
+        stored = [
+            self._agent._handle(FrameReceived(self._link.name, peer, frame, place))
+            for frame in frames_of(data)
+        ]
+        return bool(stored) and all(stored)
 
     def state(self, state: LinkState) -> None:
         """Note the newest state of the link."""

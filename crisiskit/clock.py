@@ -32,3 +32,11 @@ def _read_shift() -> int:
 
 
 _shift_ms = _read_shift()
+
+
+def offset_s(at_ms: int) -> int:
+    """How far local time is ahead of UTC at an instant; 0 for years that no calendar here has."""
+    try:
+        return time.localtime(at_ms / 1000).tm_gmtoff
+    except (OverflowError, ValueError, OSError):
+        return 0

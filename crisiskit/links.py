@@ -6,9 +6,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crisiskit.errors import SettingsError
-from crisiskit.settings import LinkSettings, Settings, load
+from crisiskit.i18n import _
+from crisiskit.model import Precedence
+from crisiskit.settings import FILE_NAME, LinkSettings, Settings, load
+from crisiskit.step import Purse
+from crisiskit.sync.budget import Budget
+from crisiskit.sync.policy import Policy, Terms
 from transports import catalog
 from transports.link import Link, Traits
+
+MICROS_PER_UNIT = 1_000_000
+FRAME_BYTES_LEAST = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,35 @@ def link_traits(home: Path) -> dict[str, Traits]:
     """
     settings = load(home)
     return {table.name: _traits(table, settings) for table in settings.links}
+
+
+def link_policy(home: Path, settings: Settings | None = None) -> Policy:
+    """On what terms each link of the settings file may be used; touches no device.
+
+    Raises SettingsError.
+    """
+    settings = settings or load(home)
+    path = home / FILE_NAME
+    links = {table.name: _terms(table, settings, path) for table in settings.links}
+    return Policy(links, settings.patience)
+
+
+def _terms(table: LinkSettings, settings: Settings, path: Path) -> Terms:
+    """SettingsError for a budget that this link does not count, or that pays for no frame."""
+    traits, given = _traits(table, settings), table.budget
+    micros = None if given.money is None else round(given.money * MICROS_PER_UNIT)
+    budget = Budget(given.credits, given.bytes, micros)
+    wrong = ""
+    if given.credits is not None and not traits.credit_bytes:
+        wrong = _("counts credits, and this link has none: give bytes or money")
+    elif micros is not None and not traits.price(traits.mtu_bytes).micros:
+        wrong = _("needs a price of this link")
+    elif budget.frame_bytes_paid(Precedence.ROUTINE, Purse(0), traits) < FRAME_BYTES_LEAST:
+        wrong = _("is too small: its everyday share pays for no message")
+    if wrong:
+        key = f"link {table.name}.budget"
+        raise SettingsError("settings_wrong_value", path=path, key=key, why=wrong)
+    return Terms(traits, table.hours, budget)
 
 
 def _traits(table: LinkSettings, settings: Settings) -> Traits:

@@ -1,9 +1,10 @@
 """The settings file of an installation as checked, frozen values; and where its home is.
 
 ``settings.toml`` holds ``language``, ``name``, ``log_level``, ``key_file``, a ``[screen]`` table
-and one ``[[link]]`` table for each link: ``name``, ``kind``, optionally ``price`` and ``clear``,
-and the keys of that kind. ``[clear]`` says whether messages may be readable by all, ``[gps]``
-where a satellite receiver is. Secrets never stand in it.
+and one ``[[link]]`` table for each link: ``name``, ``kind``, optionally ``price``, ``budget``,
+``hours`` and ``clear``, and the keys of that kind. ``[clear]`` says whether messages may be
+readable by all, ``[planner]`` how long they wait for a free link, ``[gps]`` where a satellite
+receiver is. Secrets never stand in it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from crisiskit.errors import CrisiskitError, SettingsError
+from crisiskit.forms.words import seconds_of
 from crisiskit.i18n import _
+from crisiskit.sync.hours import ALWAYS, WINDOWS_MAX, Hours, parse_hours
+from crisiskit.sync.patience import Patience
 
 if TYPE_CHECKING:
     from transports.link import LinkKind
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 FILE_NAME = "settings.toml"
 FILE_BYTES_MAX = 65_536
 LINKS_MAX = 32
+PATIENCE_MAX_S = 7 * 24 * 3600
 
 # A key with thousands of dots would fill the memory of the machine while it is parsed.
 _DOTS_MAX = 64
@@ -52,10 +57,19 @@ class LinkPrice(Struct, frozen=True, forbid_unknown_fields=True):
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "EUR"
 
 
+class LinkBudget(Struct, frozen=True, forbid_unknown_fields=True):
+    """The most that a link may cost in a day of UTC: credits, bytes, units of its currency."""
+
+    credits: Annotated[int, Meta(ge=1, le=10**6)] | None = None
+    bytes: Annotated[int, Meta(ge=1, le=10**12)] | None = None
+    money: Annotated[float, Meta(gt=0, le=10**5)] | None = None
+
+
 class LinkSettings(Struct, frozen=True):
     """One ``[[link]]`` table. ``options`` is the checked ``Settings`` struct of its kind.
 
-    ``clear``: nothing that goes out by it may be encrypted.
+    ``clear``: nothing that goes out by it may be encrypted. ``hours``: when it may be used, by
+    local time; without windows always.
     """
 
     name: str
@@ -63,6 +77,8 @@ class LinkSettings(Struct, frozen=True):
     price: LinkPrice
     options: Any
     clear: bool = False
+    budget: LinkBudget = LinkBudget()
+    hours: Hours = ALWAYS
 
     @property
     def micros(self) -> Mapping[str, int]:
@@ -75,6 +91,16 @@ class ClearSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The ``[clear]`` table. ``allowed``: messages may leave and come in readable by all."""
 
     allowed: bool = False
+
+
+class PlannerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The ``[planner]`` table: how long what is not urgent waits for a free link (``30m``).
+
+    Then it uses what there is. Where no free link is set up, nothing waits for one.
+    """
+
+    routine_patience: str = "30m"
+    priority_patience: str = "5m"
 
 
 class GpsSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,6 +147,7 @@ class Settings(Struct, frozen=True):
     key_file: str | None = None
     screen: ScreenSettings = ScreenSettings()
     gps: GpsSettings = GpsSettings()
+    patience: Patience = Patience()
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,6 +159,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     link: Annotated[tuple[dict[str, Any], ...], Meta(max_length=LINKS_MAX)] = ()
     clear: ClearSettings = ClearSettings()
     gps: GpsSettings = GpsSettings()
+    planner: PlannerSettings = PlannerSettings()
 
 
 class _Link(Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,6 +167,8 @@ class _Link(Struct, frozen=True, forbid_unknown_fields=True):
     kind: Annotated[str, Meta(min_length=1)]
     price: LinkPrice = LinkPrice()
     clear: bool = False
+    budget: LinkBudget = LinkBudget()
+    hours: str | tuple[str, ...] = ()
 
 
 def home_dir(option: str | Path | None = None) -> Path:
@@ -162,7 +192,8 @@ def load(home: Path, *, links: bool = True, find: Find | None = None) -> Setting
     if not home.is_dir():
         raise CrisiskitError("home_missing", path=home)
     path = home / FILE_NAME
-    file = _Reader(path).convert(_parse(path), _File, "")
+    reader = _Reader(path)
+    file = reader.convert(_parse(path), _File, "")
     found: tuple[LinkSettings, ...] = ()
     if links and file.link:
         found = _links(path, file.link, find or _find_kind)
@@ -175,6 +206,7 @@ def load(home: Path, *, links: bool = True, find: Find | None = None) -> Setting
         file.key_file,
         file.screen,
         file.gps,
+        _patience(reader, file.planner),
     )
 
 
@@ -226,8 +258,31 @@ def _links(path: Path, tables: tuple[dict[str, Any], ...], find: Find) -> tuple[
             raise reader.wrong(f"{where}.name", _("is the name of another link already"))
         kind = _kind(link.kind, find)
         options = reader.convert(own, kind.Settings, where, common)
-        found.append(LinkSettings(link.name, link.kind, link.price, options, link.clear))
+        hours = _hours(reader, f"{where}.hours", link.hours)
+        found.append(
+            LinkSettings(link.name, link.kind, link.price, options, link.clear, link.budget, hours)
+        )
     return tuple(found)
+
+
+def _hours(reader: _Reader, key: str, words: str | tuple[str, ...]) -> Hours:
+    windows = (words,) if isinstance(words, str) else words
+    try:
+        if len(windows) > WINDOWS_MAX:
+            raise ValueError(windows)
+        return parse_hours(windows)
+    except ValueError:
+        raise reader.wrong(key, _("must be hours such as 06:00-22:00, or a list")) from None
+
+
+def _patience(reader: _Reader, table: PlannerSettings) -> Patience:
+    found = []
+    for key in ("routine_patience", "priority_patience"):
+        seconds = 0 if (word := getattr(table, key)) in ("0", "") else seconds_of(word)
+        if seconds is None or seconds > PATIENCE_MAX_S:
+            raise reader.wrong(f"planner.{key}", _("must be a time such as 30m or 2h, or 0"))
+        found.append(float(seconds))
+    return Patience(*found)
 
 
 def _find_kind(name: str) -> LinkKind:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crisiskit.model import Direction, Precedence
-from crisiskit.step import Life, PartArrived, Queued
+from crisiskit.step import Life, PartArrived, Purse, Queued
 from crisiskit.trusted import OrderState
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ HEARD_EPOCHS_KEPT = 1024
 
 @dataclass(frozen=True, slots=True)
 class SealedEnvelope:
-    """An envelope whose receipt is still awaited."""
+    """An envelope whose receipt is still awaited. ``sealed_at`` in ms, 0 for long ago."""
 
     epoch: int
     seq: int
@@ -27,6 +27,7 @@ class SealedEnvelope:
     arrived: bool = False
     sent: bool = False
     asks: bool = False
+    sealed_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,14 @@ class PairingState:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state of an installation as last committed. Without ``orders`` none are judged."""
+    """The state of an installation as last committed. Without ``orders`` none are judged.
+
+    ``purses``: what counts against the budget of each link; ``days``: what each link has cost
+    on each day near to today.
+    """
 
     pairings: tuple[PairingState, ...]
     queue: tuple[Queued, ...]
     orders: OrderState | None = None
+    purses: tuple[tuple[str, Purse], ...] = ()
+    days: tuple[tuple[str, Purse], ...] = ()

@@ -21,10 +21,14 @@ Life = tuple[int, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """One instant on both clocks: seconds that only rise, and wall-clock milliseconds."""
+    """One instant on both clocks: seconds that only rise, and wall-clock milliseconds.
+
+    ``offset_s``: how far local time is ahead of UTC, for the hours of links.
+    """
 
     mono_s: float
     wall_ms: int
+    offset_s: int = 0
 
     @property
     def minute(self) -> int:
@@ -37,7 +41,8 @@ class Queued:
     """One record waiting to be sealed towards one pairing.
 
     ``sign``: it never leaves without a signature over it. ``clear``: its writer lets all read
-    it, so that it may leave without encryption.
+    it, so that it may leave without encryption. ``kept_at``: since when it waits, in
+    milliseconds; 0 for too long to go on waiting for a better link.
     """
 
     delivery: int
@@ -47,6 +52,7 @@ class Queued:
     expires_at: int | None = None
     sign: bool = False
     clear: bool = False
+    kept_at: int = 0
 
 
 # -- changes ---------------------------------------------------------------------------------
@@ -100,13 +106,41 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Purse:
+    """What a link has cost on one day (of UTC, counted since 1970)."""
+
+    day: int
+    frame_bytes: int = 0
+    credits: int = 0
+    micros: int = 0
+
+    def with_session(self, frame_bytes: int, credits: int, micros: int) -> Purse:
+        """The same with one session more."""
+        return Purse(
+            self.day, self.frame_bytes + frame_bytes, self.credits + credits, self.micros + micros
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
-    """What a link was paid, for data, receipts and mailbox checks alike."""
+    """What a link was paid, for data, receipts and mailbox checks alike.
+
+    ``purse``: what now counts against the day's budget of a link that has one.
+    """
 
     link: str
     frame_bytes: int
     credits: int
     micros: int
+    purse: Purse | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PurseMoved:
+    """The clock was set back: what was spent last counts on an earlier day."""
+
+    link: str
+    purse: Purse
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +380,7 @@ Change = (
     | Sealed
     | Sent
     | Spent
+    | PurseMoved
     | Acknowledged
     | Doubted
     | Answered
@@ -386,13 +421,24 @@ class Carries:
 
 @dataclass(frozen=True, slots=True)
 class Transmit:
-    """One frame for one link; ``peer`` tells apart those whom a listening link serves."""
+    """One frame for one link; ``peer`` tells apart those whom a listening link serves.
+
+    ``company``: if the frame is a batch, what its other frames hold, and how many bytes each
+    of them has.
+    """
 
     link: str
     peer: str
     frame: bytes
     carries: Carries
     precedence: Precedence = Precedence.ROUTINE
+    company: tuple[tuple[Carries, int], ...] = ()
+
+    @property
+    def shares(self) -> list[tuple[Carries, int]]:
+        """All that is carried with its share of the frame's bytes; the first bears the rest."""
+        others = sum(size for _, size in self.company)
+        return [(self.carries, len(self.frame) - others), *self.company]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from crisiskit import i18n, sentences
 from crisiskit.errors import CrisiskitError, SettingsError
-from crisiskit.settings import LinkPrice, Settings, home_dir, load
+from crisiskit.settings import LinkBudget, LinkPrice, Settings, home_dir, load
+from crisiskit.sync.patience import Patience
 from transports.link import Link, LinkKind, Traits
 
 
@@ -131,7 +132,7 @@ def test_our_own_kinds_of_link_are_found(tmp_path: Path) -> None:
         (
             LINK + "zzz = 1\n",
             "link[0].zzz",
-            "The keys there are: baud, clear, kind, name, port, price.",
+            "The keys there are: baud, budget, clear, hours, kind, name, port, price.",
         ),
         ("langage = 'fr'\n", "langage", "Did you mean “language”?"),
         (LINK + "price = { credit = 1 }\n", "link[0].price.credit", "take it out"),
@@ -286,6 +287,36 @@ def test_a_home_may_be_named_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 # -- what it costs ---------------------------------------------------------------------------
+
+
+def test_hours_budget_and_patience_are_taken_as_meant(tmp_path: Path) -> None:
+    text = (
+        '[planner]\nroutine_patience = "1h30"\npriority_patience = "0"\n'
+        + LINK
+        + 'hours = ["06:00-12:00", "22:00-02:00"]\nbudget = {credits = 100, money = 2.5}\n'
+    )
+    settings = read(tmp_path, text)
+    assert settings.patience == Patience(5400, 0)
+    assert str(settings.links[0].hours) == "06:00-12:00, 22:00-02:00"
+    assert settings.links[0].budget == LinkBudget(credits=100, money=2.5)
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('hours = "6 to 8"', "link[0].hours"),
+        ('hours = ["06:00-08:00", "x"]', "link[0].hours"),
+        ("hours = 6", "link[0].hours"),
+        ("budget = {credits = 0}", "link[0].budget.credits"),
+        ("budget = {euros = 1}", "link[0].budget"),
+        ('[planner]\nroutine_patience = "soon"', "planner.routine_patience"),
+        ('[planner]\npriority_patience = "9d"', "planner.priority_patience"),
+    ],
+)
+def test_what_is_no_hours_budget_or_patience_is_named(tmp_path: Path, line: str, key: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, LINK + line + "\n")
+    assert key in i18n.explain(caught.value)
 
 
 def test_writing_a_message_imports_nothing_heavy(tmp_path: Path) -> None:

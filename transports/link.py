@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+SESSION_S = 5.0
+
 
 class Phase(StrEnum):
     """Where a link is in its life; shown in the link bar."""
@@ -80,6 +82,7 @@ class Traits:
     ``carried``: somebody carries it there, nobody knows when. Each time it comes up it gets one
     copy of all that the far end is not known to hold, whatever other links do.
     ``may_encrypt``: false where encryption is forbidden: all that goes out can be read by all.
+    ``flights``: how many ``send`` calls to one peer may run at the same time.
     """
 
     mtu_bytes: int
@@ -95,11 +98,17 @@ class Traits:
     returns: bool = True
     carried: bool = False
     may_encrypt: bool = True
+    flights: int = 1
 
     @property
     def metered(self) -> bool:
         """Whether sending costs money or credits."""
         return bool(self.credit_bytes or self.price_byte_micros)
+
+    @property
+    def dear_sessions(self) -> bool:
+        """Whether each ``send`` costs a session: a credit at least, or many seconds."""
+        return bool(self.credit_bytes) or self.latency_s >= SESSION_S
 
     def price(self, frame_bytes: int) -> Price:
         """The cost of one session with a frame of so many bytes, 0 for a mailbox check.
@@ -182,7 +191,8 @@ class Link(Protocol):
     async def send(self, frame: bytes, peer: str = "") -> None:
         """Give one frame to the first hop. Returns when it took every byte, else LinkError.
 
-        Safe to cancel. One call at a time per link.
+        Safe to cancel. At most ``traits.flights`` calls at a time to one peer; with more than
+        one they may end in any order, and what one of them meets says nothing of the others.
         """
 
     async def poll(self) -> None:

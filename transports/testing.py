@@ -186,6 +186,18 @@ async def flood_both_ways(pair: Pair) -> None:
         _only(back, near.inbox)
 
 
+async def as_many_at_once_as_it_says(pair: Pair) -> None:
+    """``traits.flights`` sends at the same time: each of them ends well, and all arrive."""
+    flights = pair.near.traits.flights
+    async with running(pair.near, pair.far, patience_s=pair.patience_s) as (_, far):
+        for wave in range(2):
+            frames = _frames(pair.near, flights, f"wave {wave}")
+            async with asyncio.TaskGroup() as tasks:
+                for frame in frames:
+                    tasks.create_task(_send_all(pair, pair.near, [frame]))
+            await arrived(frames, far.inbox, pair)
+
+
 async def largest_and_too_large(pair: Pair) -> None:
     """A frame of exactly the MTU passes; one byte more is TOO_LARGE and harms nothing."""
     mtu_bytes = pair.near.traits.mtu_bytes
@@ -293,6 +305,7 @@ async def frame_that_cannot_be_stored(pair: Pair) -> None:
 CHECKS: tuple[Check, ...] = (
     whole_frames_both_ways,
     flood_both_ways,
+    as_many_at_once_as_it_says,
     largest_and_too_large,
     far_side_cut_while_sending,
     own_side_cut_while_sending,

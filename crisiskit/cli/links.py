@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +13,13 @@ from crisiskit.cli.common import emit, examples, home_option, json_option, say
 from crisiskit.clock import wall_ms
 from crisiskit.i18n import _, ngettext, status_text, trouble_text, trouble_word
 from crisiskit.installation import agent_runs, looking
+from crisiskit.model import Precedence
 
 if TYPE_CHECKING:
     from crisiskit.model import LinkView
+    from crisiskit.prospects import Prospects
     from crisiskit.settings import LinkSettings
+    from crisiskit.sync.budget import Budget
 
 _MICROS = 1_000_000
 _DOWN = "down"
@@ -29,14 +33,16 @@ _DOWN = "down"
 @home_option
 def links(home: Path, as_json: bool) -> None:
     """Show the links."""
+    from crisiskit.prospects import Prospects
     from crisiskit.settings import load
 
     with looking(home) as views:
         tables = load(home).links
         seen = {view.name: view for view in views.links(wall_ms())}
+        prospects = Prospects(home, views)
     if as_json:
         for table in tables:
-            emit(_row(table, seen.get(table.name)))
+            emit({**_row(table, seen.get(table.name)), **_terms(table.name, prospects)})
         return
     if not tables:
         say(_("No link is set up: name one in {path}").format(path=home / "settings.toml"))
@@ -46,9 +52,61 @@ def links(home: Path, as_json: bool) -> None:
         seen = {name: replace(view, phase=_DOWN, signal=None) for name, view in seen.items()}
     _print_table(tables, seen)
     for table in tables:
+        for line in _terms_lines(table, prospects):
+            click.echo(line)
         view = seen.get(table.name)
         if view is not None and (told := _told(view)):
             click.echo(f"{table.name}: {told}")
+
+
+def _terms(name: str, prospects: Prospects) -> dict[str, object]:
+    """Hours and budget of a link: all of it, and what is left for whom today."""
+    terms, purse = prospects.policy.links[name], prospects.purse(name)
+    budget = terms.budget
+    everyday = budget.share(Precedence.ROUTINE).left(purse)
+    return {
+        "hours": str(terms.hours) or None,
+        "open": prospects.open_now(name),
+        "budget": _amounts(budget) if budget.limited else None,
+        "budget_left": _amounts(budget.left(purse)) if budget.limited else None,
+        "budget_left_routine": _amounts(everyday) if budget.limited else None,
+    }
+
+
+def _amounts(budget: Budget) -> dict[str, object]:
+    money = None if budget.micros is None else budget.micros / _MICROS
+    return {"credits": budget.credits, "bytes": budget.frame_bytes, "money": money}
+
+
+def _terms_lines(table: LinkSettings, prospects: Prospects) -> Iterator[str]:
+    """One line for each link with hours or a budget."""
+    terms, purse = prospects.policy.links[table.name], prospects.purse(table.name)
+    name = table.name
+    if terms.hours.windows:
+        words = _("{link} may be used {hours}; FLASH at any time.")
+        yield words.format(link=name, hours=terms.hours)
+    if terms.budget.limited:
+        left = terms.budget.left(purse)
+        everyday = terms.budget.share(Precedence.ROUTINE).left(purse)
+        words = _("{link} has {left} left today, {everyday} of it for what is not urgent.")
+        currency = table.price.currency
+        yield words.format(
+            link=name, left=_left(left, currency), everyday=_left(everyday, currency)
+        )
+
+
+def _left(budget: Budget, currency: str) -> str:
+    from crisiskit.render import money_text, size_text
+
+    words = []
+    if budget.credits is not None:
+        credits = ngettext("{n} credit", "{n} credits", budget.credits)
+        words.append(credits.format(n=budget.credits))
+    if budget.frame_bytes is not None:
+        words.append(size_text(budget.frame_bytes))
+    if budget.micros is not None:
+        words.append(money_text(budget.micros, currency))
+    return ", ".join(words)
 
 
 def _told(view: LinkView) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from crisiskit.i18n import _, ngettext
 from crisiskit.installation import reading, writing
 from crisiskit.model import Message, State
 from crisiskit.store.views import Views
+
+if TYPE_CHECKING:
+    from crisiskit.prospects import Prospects
 
 WATCH_S = 0.25
 FOLLOWED_MAX = 1000
@@ -51,7 +55,13 @@ def list_messages(
 
     since_ms = None if since is None else _since(since)
     with reading(home) as views:
-        print_one = _emit_message if as_json else paper.print_row
+        print_one = paper.print_row
+        if as_json:
+            why = _whys(home, views)
+
+            def print_one(message: Message) -> None:
+                _emit_message(message, why)
+
         found = views.search(box, state, since_ms)
         if not as_json:
             paper.print_head(bool(found) or follow)
@@ -74,7 +84,7 @@ def show(home: Path, id: str, as_json: bool) -> None:
     from crisiskit.store.order_views import kit_names
 
     with reading(home) as views:
-        _print_whole(find(views, id), as_json, kit_names(views.rows))
+        _print_whole(find(views, id), as_json, kit_names(views.rows), _whys(home, views))
 
 
 @click.command(
@@ -92,7 +102,7 @@ def read(home: Path, id: str, as_json: bool) -> None:
         found = find(views, id)
         for message in found:
             store.mark_read(message.ref)
-        _print_whole(find(views, found[0].id), as_json, kit_names(views.rows))
+        _print_whole(find(views, found[0].id), as_json, kit_names(views.rows), _whys(home, views))
 
 
 @click.command(
@@ -118,7 +128,7 @@ def cancel(home: Path, id: str, as_json: bool) -> None:
             raise CrisiskitError("cancel_too_late")
         if as_json:
             for message in find(views, found[0].id):
-                _emit_message(message)
+                _emit_message(message, _whys(home, views))
             return
     text = ngettext("Withdrawn for {n} station.", "Withdrawn for {n} stations.", withdrawn)
     say(text.format(n=withdrawn))
@@ -137,20 +147,40 @@ def find(views: Views, typed: str) -> list[Message]:
     return views.find(prefix)
 
 
-def _print_whole(found: Sequence[Message], as_json: bool, names: Mapping[int, str]) -> None:
+def _whys(home: Path, views: Views) -> Prospects | None:
+    """Who can say why messages wait; None where the settings cannot be used."""
+    from crisiskit.prospects import Prospects
+
+    try:
+        return Prospects(home, views)
+    except CrisiskitError:
+        return None
+
+
+def _print_whole(
+    found: Sequence[Message], as_json: bool, names: Mapping[int, str], why: Prospects | None
+) -> None:
     from crisiskit.cli import paper
+    from crisiskit.waits import wait_text
 
-    if not as_json:
-        paper.print_whole(found, names)
+    if as_json:
+        for message in found:
+            _emit_message(message, why)
         return
+    waits = {}
     for message in found:
-        _emit_message(message)
+        wait = why.waits(message) if why else None
+        if why is not None and wait is not None:
+            waits[message.ref] = wait_text(wait, why.currencies)
+    paper.print_whole(found, names, waits)
 
 
-def _emit_message(message: Message) -> None:
+def _emit_message(message: Message, why: Prospects | None) -> None:
     from crisiskit.jsonform import message_json
+    from crisiskit.waits import wait_json
 
-    emit(message_json(message))
+    wait = why.waits(message) if why else None
+    emit({**message_json(message), "waits": wait_json(wait, why.currencies if why else {})})
 
 
 def _since(word: str) -> int:

@@ -65,8 +65,16 @@ def print_row(message: Message) -> None:
     click.echo(" ".join(row).rstrip())
 
 
-def print_whole(found: Sequence[Message], names: Mapping[int, str] | None = None) -> None:
-    """Everything about one message, and how far it is on its way to each station."""
+def print_whole(
+    found: Sequence[Message],
+    names: Mapping[int, str] | None = None,
+    waits: Mapping[int, str] | None = None,
+) -> None:
+    """Everything about one message, and how far it is on its way to each station.
+
+    ``waits``: by ``ref``, why it has not left yet.
+    """
+    waits = waits or {}
     first = found[0]
     pairs = [
         (_("Message"), first.id),
@@ -86,6 +94,11 @@ def print_whole(found: Sequence[Message], names: Mapping[int, str] | None = None
     if first.expires_at is not None:
         pairs.append((_("Expires"), local_time(first.expires_at)))
     pairs += [(_("State"), _progress(message, len(found) > 1)) for message in found]
+    pairs += [
+        (_("Next"), f"{in_line(m.to)}  {waits[m.ref]}" if len(found) > 1 else waits[m.ref])
+        for m in found
+        if m.ref in waits
+    ]
     pairs += [(_("Signature"), _trust(message, len(found) > 1)) for message in found]
     if first.order is not None:
         print_card(first.order, names)

@@ -12,30 +12,39 @@ from crisiskit.cli.common import emit, say
 from crisiskit.clock import minute_of, wall_ms
 from crisiskit.i18n import _
 from crisiskit.installation import open_installation
-from crisiskit.links import link_traits
+from crisiskit.jsonform import iso
 from crisiskit.model import Record
+from crisiskit.prospects import Prospects
 from crisiskit.render import clear_words, money_text, size_text
-from crisiskit.settings import load
 from crisiskit.store.store import Draft
-from crisiskit.sync.plan import Estimate, estimate, record_bytes
+from crisiskit.store.views import Views
+from crisiskit.sync.plan import Estimate, record_bytes
+from crisiskit.waits import moment, wait_json, wait_text
 
 _MICROS = 1_000_000
 
 
-def show_prices(home: Path, drafts: Iterable[Draft], as_json: bool) -> None:
-    """Bytes, credits, price and time of each message alone, by link, cheapest first."""
+def show_prices(home: Path, views: Views, drafts: Iterable[Draft], as_json: bool) -> None:
+    """Bytes, credits, price and time of each message alone, by link, cheapest first.
+
+    And by which of them it would leave now, or what it would wait for.
+    """
     number = open_installation(home).kit_number or 1
-    currencies = {link.name: link.price.currency for link in load(home).links}
-    traits = link_traits(home)
+    prospects = Prospects(home, views)
     for draft in drafts:
         minute = minute_of(wall_ms())
         record = Record(draft.kind, draft.precedence, minute, draft.text, draft.data)
         size = record_bytes(record, number)
-        found = estimate(record, number, traits, draft.clear)
+        found = prospects.estimates(record, draft.clear, draft.to)
+        wait = prospects.verdict(record, wall_ms(), draft.to).wait
         if as_json:
-            emit({"bytes": size, "links": [_row(one, currencies[one.link]) for one in found]})
+            rows = [_row(one, prospects.currencies[one.link]) for one in found]
+            waits = wait_json(wait, prospects.currencies)
+            emit({"bytes": size, "links": rows, "waits": waits})
         else:
-            _print_table(size, found, currencies)
+            _print_table(size, found, prospects.currencies)
+            if wait is not None:
+                click.echo(_("It {waits}.").format(waits=wait_text(wait, prospects.currencies)))
 
 
 def _row(one: Estimate, currency: str) -> dict[str, object]:
@@ -48,6 +57,9 @@ def _row(one: Estimate, currency: str) -> dict[str, object]:
         "seconds": round(one.seconds, 1),
         "clear": one.clear,
         "barred": one.barred,
+        "now": one.why is None and not one.barred,
+        "why": one.why,
+        "from": iso(one.at_ms),
     }
 
 
@@ -64,8 +76,15 @@ def _print_table(size: int, found: list[Estimate], currencies: dict[str, str]) -
             str(one.credits),
             money_text(one.micros, currencies[one.link]) if one.micros or not one.credits else "",
             _("{n} s").format(n=round(one.seconds, 1)),
-            clear_words(one.clear, one.barred),
+            ", ".join(filter(None, (_when(one), clear_words(one.clear, one.barred)))),
         )
         for one in found
     ]
     print_table(rows)
+
+
+def _when(one: Estimate) -> str:
+    """When it may leave by this link."""
+    if one.why is None:
+        return _("now")
+    return _("from {time}").format(time=moment(one.at_ms)) if one.at_ms else ""

@@ -82,9 +82,7 @@ def send(
         groups = _groups_of_lines(words, form) if lines else [[_body(words, form)]]
         drafts = ([common.draft(*body) for body in group] for group in groups)
         if dry_run:
-            from crisiskit.cli.prices import show_prices
-
-            show_prices(home, (draft for group in drafts for draft in group), as_json)
+            _show_prices(home, (draft for group in drafts for draft in group), as_json)
             return
         for group in drafts:
             for code in store.keep(group):
@@ -92,6 +90,14 @@ def send(
                     emit({"id": code, "state": State.KEPT})
                 else:
                     click.echo(code)
+
+
+def _show_prices(home: Path, drafts: Iterator[Draft], as_json: bool) -> None:
+    from crisiskit.cli.prices import show_prices
+    from crisiskit.installation import reading
+
+    with reading(home) as views:
+        show_prices(home, views, drafts, as_json)
 
 
 @dataclass(frozen=True, slots=True)

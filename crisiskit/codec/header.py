@@ -114,6 +114,11 @@ def associated_data(header: Header) -> bytes:
     return encode_header(replace(header, epoch=None, salt=None))
 
 
+def precedence_of(frame: bytes) -> Precedence:
+    """How urgent a frame says it is."""
+    return Precedence(frame[0] & 3)
+
+
 def is_clear(frame: bytes) -> bool:
     """Whether all can read this frame. False for what is no frame at all."""
     found = decode_header(frame)

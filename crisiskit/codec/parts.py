@@ -4,7 +4,8 @@
 
 The body of an envelope is what follows its header. It is cut into the fewest slices that the
 link allows, as even as can be: slice i of n is body[i * len // n : (i + 1) * len // n]. The same
-number of parts is then always the same cut, so parts may arrive over several links.
+number of parts is then always the same cut, so parts may arrive over several links. A cut into a
+multiple of n divides the slices of the cut into n: what arrived need not be sent in smaller ones.
 """
 
 from __future__ import annotations
@@ -49,14 +50,19 @@ def count_parts(frame_bytes: int, header_bytes: int, mtu_bytes: int) -> int:
     return count if count <= PARTS_MAX else 0
 
 
-def cut(envelope: bytes, header: Header, mtu_bytes: int, part_key: bytes) -> list[bytes]:
+def cut(
+    envelope: bytes, header: Header, mtu_bytes: int, part_key: bytes, multiple: int = 1
+) -> list[bytes]:
     """The frames for a whole ``envelope``, of at most ``mtu_bytes``; itself where it fits.
 
-    ``header`` is that of ``envelope``. Raises ValueError where more than 64 would be needed.
+    ``header`` is that of ``envelope``. Their number is a ``multiple`` of another cut's where 64
+    suffice for that. Raises ValueError where more than 64 would be needed.
     """
     head = encode_header(header)
     body = envelope[len(head) :]
     count = count_parts(len(envelope), len(head), mtu_bytes)
+    finer = -(-count // multiple) * multiple
+    count = finer if finer <= PARTS_MAX else count
     if count == 1:
         return [envelope]
     if not count:
@@ -91,22 +97,38 @@ def open_part(frame: bytes, part_key: bytes) -> Part | Rejected:
 
 @dataclass(slots=True)
 class PartSet:
-    """Collects the parts of one cut of one envelope; bounded by the largest frame."""
+    """Collects the parts of one envelope, of one cut or of such as divide one another.
+
+    ``last`` is that of the finest cut. ``pieces`` are by index and number of parts, none of
+    them inside another; bounded by the largest frame.
+    """
 
     last: int
-    pieces: dict[int, bytes] = field(default_factory=dict)
+    pieces: dict[tuple[int, int], bytes] = field(default_factory=dict)
+
+    def takes(self, last: int) -> bool:
+        """Whether a cut goes together with all of which there are parts."""
+        count = last + 1
+        cuts = {other for _, other in self.pieces} or {self.last + 1}
+        return all(count % other == 0 or other % count == 0 for other in cuts)
 
     def add(self, part: Part) -> bool:
         """Take a part; False where it brings nothing new or does not belong to this cut."""
-        if part.last != self.last or part.index in self.pieces or not self._fits(part):
+        index, count = part.index, part.last + 1
+        if not self.takes(part.last) or self._covered(index, count) or not self._fits(part):
             return False
-        self.pieces[part.index] = part.piece
+        inside = [(i, c) for i, c in self.pieces if c % count == 0 and i * count // c == index]
+        for piece in inside:
+            del self.pieces[piece]
+        self.pieces[index, count] = part.piece
+        self.last = max(self.last, part.last)
         return True
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """The indexes still to come, as a ``PartRequest`` names them."""
-        return tuple(index for index in range(self.last + 1) if index not in self.pieces)
+        """The indexes of the finest cut still to come, as a ``PartRequest`` names them."""
+        count = self.last + 1
+        return tuple(index for index in range(count) if not self._covered(index, count))
 
     def envelope(self, header: Header) -> bytes | None:
         """The whole frame under ``header``, that of a part of it, once nothing is missing.
@@ -115,13 +137,20 @@ class PartSet:
         """
         if self.missing:
             return None
-        body = b"".join(self.pieces[index] for index in range(self.last + 1))
-        return encode_header(header) + body
+        count = self.last + 1
+        in_order = sorted(self.pieces, key=lambda piece: piece[0] * count // piece[1])
+        return encode_header(header) + b"".join(self.pieces[piece] for piece in in_order)
+
+    def _covered(self, index: int, count: int) -> bool:
+        """Whether a piece, or one that it is inside of, is there."""
+        return any(count % c == 0 and index * c // count == i for i, c in self.pieces)
 
     def _fits(self, part: Part) -> bool:
         """The slices of one cut differ by one byte at most."""
-        sizes = {len(piece) for piece in (*self.pieces.values(), part.piece)}
-        return max(sizes) - min(sizes) <= 1 and min(sizes) * (self.last + 1) <= FRAME_BYTES_MAX
+        count = part.last + 1
+        sizes = {len(piece) for (_, c), piece in self.pieces.items() if c == count}
+        sizes.add(len(part.piece))
+        return max(sizes) - min(sizes) <= 1 and min(sizes) * count <= FRAME_BYTES_MAX
 
 
 def _check(checked: bytes, part_key: bytes) -> bytes:

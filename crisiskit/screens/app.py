@@ -25,12 +25,12 @@ from crisiskit.screens.arrivals import Arrivals, arrival_words
 from crisiskit.screens.bar import Bar
 from crisiskit.screens.compose import (
     Composer,
-    Estimator,
     FormComposer,
     TextComposer,
     price_lines,
 )
 from crisiskit.screens.dialogs import Choose, key_help
+from crisiskit.screens.estimator import Estimator, WhyWaits, waits_unknown
 from crisiskit.screens.guard import Guard
 from crisiskit.screens.lines import station
 from crisiskit.screens.linkbar import EUROS, Currencies, LinkBar, any_clear, down_links
@@ -76,11 +76,13 @@ class StationApp(ProtectedApp):
         estimator: Estimator,
         currencies: Currencies = EUROS,
         guard: Guard | None = None,
+        why: WhyWaits = waits_unknown,
     ) -> None:
         super().__init__(guard)
         self.views = Views(store, vault)
         self.writer = Writer(store, vault)
         self.estimator = estimator
+        self.why = why
         self.currencies = currencies
         self._version = -1
         self._arrivals = Arrivals(self.views)
@@ -257,7 +259,8 @@ class StationApp(ProtectedApp):
         """Show a message in full; the first time, its author will be told that it was read."""
         card = OrderScreen(self.views, message.order) if message.order else None
         self.push_screen(
-            card or MessageScreen(self.views, message), lambda word: self.done(message, word)
+            card or MessageScreen(self.views, message, self.why),
+            lambda word: self.done(message, word),
         )
         if message.box == "in" and message.state is State.HELD:
             self.run_worker(self._mark_read(message.ref))

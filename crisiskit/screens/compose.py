@@ -31,7 +31,6 @@ from crisiskit.screens.urgency import KEYS, Send, Urgency
 from crisiskit.store.store import Draft
 from crisiskit.sync.plan import Estimate
 
-Estimator = Callable[[Draft], list[Estimate]]
 Price = Callable[[Draft], str]
 Keep = Callable[[Draft], Awaitable[bool]]
 LINKS_PRICED = 3

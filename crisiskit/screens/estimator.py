@@ -1,17 +1,23 @@
-"""What a draft would cost on each link of this installation, for screens."""
+"""What a draft would cost on each link of this installation and why messages wait, for screens."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from crisiskit.clock import minute_of, wall_ms
-from crisiskit.installation import open_installation
-from crisiskit.links import link_traits
-from crisiskit.model import Record
-from crisiskit.screens.compose import Estimator
+from crisiskit.crypto.vault import Vault
+from crisiskit.installation import Places
+from crisiskit.model import Message, Record, State
+from crisiskit.prospects import Prospects
 from crisiskit.settings import load
 from crisiskit.store.store import Draft
-from crisiskit.sync.plan import Estimate, estimate
+from crisiskit.store.views import Views
+from crisiskit.sync.plan import Estimate
+from crisiskit.waits import wait_text
+
+Estimator = Callable[[Draft], list[Estimate]]
+WhyWaits = Callable[[Message], str]
 
 
 def currencies(home: Path) -> dict[str, str]:
@@ -19,14 +25,33 @@ def currencies(home: Path) -> dict[str, str]:
     return {link.name: link.price.currency for link in load(home).links}
 
 
-def estimator(home: Path) -> Estimator:
+def waits_unknown(message: Message) -> str:
+    """No reason: where nobody can look."""
+    return ""
+
+
+def estimator(home: Path, vault: Vault) -> Estimator:
     """A function from a draft to prices by link; the settings are read once."""
-    links = link_traits(home)
-    number = open_installation(home).kit_number or 1
+    prospects = Prospects(home, Views(Places.of(home).store, vault))
 
     def price(draft: Draft) -> list[Estimate]:
+        prospects.look()
         minute = minute_of(wall_ms())
         record = Record(draft.kind, draft.precedence, minute, draft.text, draft.data)
-        return estimate(record, number, links, draft.clear)
+        return prospects.estimates(record, draft.clear, draft.to)
 
     return price
+
+
+def why_waits(home: Path, vault: Vault) -> WhyWaits:
+    """A function from a message to the reason why it waits; empty where nothing holds it."""
+    prospects = Prospects(home, Views(Places.of(home).store, vault))
+
+    def why(message: Message) -> str:
+        if message.box != "out" or message.state is not State.KEPT:
+            return ""
+        prospects.look()
+        wait = prospects.waits(message)
+        return wait_text(wait, prospects.currencies) if wait else ""
+
+    return why

@@ -26,7 +26,8 @@ from crisiskit.model import Message, Precedence, RecordKind
 from crisiskit.panic import WORD, confirms
 from crisiskit.render import body_lines, trust_word
 from crisiskit.screens.arrivals import Arrivals, arrival_words
-from crisiskit.screens.compose import Estimator, price_lines
+from crisiskit.screens.compose import price_lines
+from crisiskit.screens.estimator import Estimator, WhyWaits, waits_unknown
 from crisiskit.screens.guard import ERASED, Guard
 from crisiskit.screens.lines import age, card_or_line, life_word, station
 from crisiskit.screens.linkbar import (
@@ -90,10 +91,12 @@ class Lines:
         write: TextIO = sys.stdout,
         currencies: Currencies = EUROS,
         guard: Guard | None = None,
+        why: WhyWaits = waits_unknown,
     ) -> None:
         self.views = Views(store, vault)
         self.store = Store(store, wall_ms, vault)
         self.estimator = estimator
+        self.why = why
         self.currencies = currencies
         self.guard = guard
         self.status = 0
@@ -230,7 +233,7 @@ class Lines:
             lines = card_lines(message.order, wall_ms())
         else:
             minute = message.written_at // 60_000
-            self.say(facts(message))
+            self.say(facts(message, self.why(message)))
             lines = body_lines(message.kind, message.data, message.text, minute=minute)
         for line in lines:
             self.say(line)

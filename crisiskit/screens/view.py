@@ -23,6 +23,7 @@ from crisiskit.render import (
     trust_word,
 )
 from crisiskit.screens.bar import Bar
+from crisiskit.screens.estimator import WhyWaits, waits_unknown
 from crisiskit.screens.lines import SIGNED, life_word, station
 from crisiskit.store.views import Views
 
@@ -40,8 +41,8 @@ def clock(ms: int) -> str:
     return when(ms).split()[-1]
 
 
-def facts(message: Message) -> str:
-    """Who, when, how urgent, how far, at what price."""
+def facts(message: Message, waits: str = "") -> str:
+    """Who, when, how urgent, how far, at what price; ``waits``: why it has not left yet."""
     first = [message.id, precedence_word(message.precedence)]
     if message.kind is RecordKind.ORDER:
         first.append(_("ORDER"))
@@ -70,6 +71,8 @@ def facts(message: Message) -> str:
             credits = ngettext("{n} credit", "{n} credits", message.credits)
             cost += ", " + credits.format(n=message.credits)
         lines[-1] += cost
+    if waits:
+        lines.append(waits)
     lines.append(f"{SIGNED if message.signed else '-'} {trust_word(message)}")
     if message.link_position is not None:
         lines.append(_("heard near {place}").format(place=heard_words(message.link_position)))
@@ -87,9 +90,12 @@ class MessageScreen(Screen[str]):
         Binding("c", "end('cancel')", priority=True),
     ]
 
-    def __init__(self, views: Views, message: Message) -> None:
+    def __init__(self, views: Views, message: Message, why: WhyWaits = waits_unknown) -> None:
+        """``why``: the reason why a message of ours waits, empty for none."""
         super().__init__()
         self._views = views
+        self._why = why
+        self._shown_why = ""
         self.message = message
 
     def compose(self) -> ComposeResult:
@@ -114,14 +120,16 @@ class MessageScreen(Screen[str]):
     def reload(self) -> None:
         """Something was committed: perhaps this message moved on. Before its first draw, too."""
         fresh = self._views.delivery(self.message.ref)
-        if fresh is not None and fresh != self.message:
-            self.message = fresh
-            if self.query("#keys"):
-                self.show()
+        if fresh is None or (fresh == self.message and self._why(fresh) == self._shown_why):
+            return
+        self.message = fresh
+        if self.query("#keys"):
+            self.show()
 
     def show(self) -> None:
         """The facts as they are now, and the keys that make sense."""
-        first, line_end, rest = facts(self.message).partition("\n")
+        self._shown_why = self._why(self.message)
+        first, line_end, rest = facts(self.message, self._shown_why).partition("\n")
         words = Content.assemble((f" {first} ", "bold reverse"), line_end, rest)
         self.query_one("#facts", Static).update(words)
         keys = [_("R answer")] if self.may_answer else []

@@ -14,7 +14,10 @@ from pathlib import Path
 from crisiskit.model import Precedence
 from crisiskit.sim.checks import BrokenPromiseError, Checker, Tally
 from crisiskit.sim.world import Carrier, Station, World
+from crisiskit.sync.budget import UNLIMITED, Budget
 from crisiskit.sync.events import FrameReceived, PeerLost
+from crisiskit.sync.hours import ALWAYS, Hours
+from crisiskit.sync.patience import Patience
 from transports.link import Traits
 
 HOUR = 3600.0
@@ -26,6 +29,7 @@ STRANGER_S = 600.0
 _SAT_UP = Traits(340, 10, 20, credit_bytes=50, repeat_s=1800, receipt_delay_s=600)
 _SAT_DOWN = replace(_SAT_UP, mtu_bytes=270, listens=True, lasting_peers=True)
 _RADIO = Traits(64, 0.5, 120, repeat_s=6)
+_HOURS = [Hours(((360, 1320),)), Hours(((1200, 300),)), Hours(((0, 60), (720, 780)))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Plan:
     restores: int
     clock_jumps: int
     injections: int
+    patience: Patience | None = None
 
     @property
     def kit_hours(self) -> float:
@@ -51,7 +56,7 @@ class Plan:
 def draw(seed: int) -> Plan:
     """The plan of a seed."""
     rng = random.Random(f"plan {seed}")
-    return Plan(
+    plan = Plan(
         seed,
         kits=rng.randint(1, 4),
         hours=rng.choice([6.0, 24.0, 72.0, 240.0]),
@@ -62,6 +67,23 @@ def draw(seed: int) -> Plan:
         clock_jumps=rng.choice([0, 0, 1, 3]),
         injections=rng.choice([0, 50, 300]),
     )
+    return _with_terms(plan, random.Random(f"terms {seed}"))
+
+
+def _with_terms(plan: Plan, rng: random.Random) -> Plan:
+    """In most worlds links have hours, some a budget, and what is not urgent has patience."""
+    if rng.random() < 0.25:
+        return plan
+    carriers = tuple(
+        replace(
+            one,
+            hours=rng.choice([ALWAYS, ALWAYS, *_HOURS]),
+            budget=Budget(rng.choice([None, 60, 200])) if one.up.metered else UNLIMITED,
+        )
+        for one in plan.carriers
+    )
+    patience = rng.choice([Patience(), Patience(0, 0), Patience(4 * HOUR, HOUR)])
+    return replace(plan, carriers=carriers, patience=patience)
 
 
 def _carriers(rng: random.Random) -> tuple[Carrier, ...]:
@@ -98,7 +120,7 @@ def _carriers(rng: random.Random) -> tuple[Carrier, ...]:
 
 def run(plan: Plan, folder: Path) -> Tally:
     """Live through a plan. Raises BrokenPromiseError."""
-    world = World(folder, plan.carriers, plan.kits, plan.seed)
+    world = World(folder, plan.carriers, plan.kits, plan.seed, patience=plan.patience)
     checker = Checker(world)
     world.observer = checker
     span_s = plan.hours * HOUR
@@ -200,6 +222,6 @@ def _inject(checker: Checker) -> None:
         changed[1] = world.rng.randrange(256)
     checker.tally.injected += 1
     peer = f"stranger-{checker.tally.injected}" if target is world.center else ""
-    world.tell(target, FrameReceived(link, peer, bytes(changed)))
+    world.receive(target, FrameReceived(link, peer, bytes(changed)))
     if peer:
         world.at(world.now_s + STRANGER_S, lambda: world.tell(target, PeerLost(link, peer)))

@@ -6,14 +6,26 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from crisiskit.codec.batch import frames_of
 from crisiskit.codec.header import FrameKind, decode_header
 from crisiskit.codec.reject import Rejected
 from crisiskit.model import Precedence
 from crisiskit.sim.world import Station, World
-from crisiskit.step import Acknowledged, Answered, Arrived, Change, Sealed, Transmit, Unpacked
+from crisiskit.step import (
+    Acknowledged,
+    Answered,
+    Arrived,
+    Change,
+    Sealed,
+    Spent,
+    Transmit,
+    Unpacked,
+)
+from crisiskit.sync.budget import DAY_MS
 from crisiskit.sync.sender import WINDOW
 
 OWN_TALK_MOST = 3
+_DATA = (FrameKind.SEALED, FrameKind.PART)
 
 
 class BrokenPromiseError(AssertionError):
@@ -42,13 +54,15 @@ class Checker:
     """Watches a world: nothing lost, doubled, forged or called held that is not.
 
     ``said``: every text, with its writer and its reader. ``forgotten``: the record digests
-    that a station lost by being restored, which others may have seen it hold.
+    that a station lost by being restored, which others may have seen it hold. ``paid``: credits
+    by station, link and day of its clock.
     """
 
     world: World
     tally: Tally = field(default_factory=Tally)
     said: dict[str, tuple[str, str]] = field(default_factory=dict)
     forgotten: dict[str, set[bytes]] = field(default_factory=dict)
+    paid: Counter[tuple[str, str, int]] = field(default_factory=Counter)
 
     # -- while the world runs --------------------------------------------------------------
 
@@ -59,6 +73,8 @@ class Checker:
                 self._no_false_held(station, change)
             elif isinstance(change, Arrived | Unpacked):
                 self._nothing_forged(change)
+            elif isinstance(change, Spent):
+                self._budget_kept(station, change)
         sealed = any(isinstance(change, Sealed) for change in changes)
         if sealed and station.engine is not None:
             self._bounds(station)
@@ -66,14 +82,43 @@ class Checker:
     def leaves(self, station: Station, transmit: Transmit) -> None:
         """Nothing slower leaves by a link while a FLASH waits for it."""
         self.tally.frames += 1
-        found = decode_header(transmit.frame)
-        if isinstance(found, Rejected) or found[0].kind is not FrameKind.SEALED:
+        for frame in frames_of(transmit.frame):
+            self._leaves(station, transmit, frame)
+
+    def _leaves(self, station: Station, transmit: Transmit, frame: bytes) -> None:
+        found = decode_header(frame)
+        if isinstance(found, Rejected) or found[0].kind not in _DATA:
             return
+        self._on_terms(station, transmit, found[0].precedence)
         assert station.engine is not None
         waiting = station.engine.waiting_precedence(transmit.carries.pairing)
         slow = found[0].precedence < Precedence.IMMEDIATE
         if slow and waiting is Precedence.FLASH:
             raise BrokenPromiseError(f"{station.name}: FLASH waits behind {found[0].precedence}")
+
+    def _on_terms(self, station: Station, transmit: Transmit, precedence: Precedence) -> None:
+        """Hours bind all but FLASH, and reserves are left to those whom they are for."""
+        carrier = self.world.carriers[transmit.link]
+        if not self.world.keeps_terms:
+            return
+        minute = self.world.wall_ms(station) // 60_000 % (24 * 60)
+        if precedence is not Precedence.FLASH and not carrier.hours.open_at(minute):
+            raise BrokenPromiseError(f"{station.name}: {transmit.link} used out of hours")
+        most = carrier.budget.share(precedence).credits
+        traits = carrier.down if station.is_center else carrier.up
+        credits = traits.price(len(transmit.frame)).credits
+        if most is not None and self.paid[self._today(station, transmit.link)] + credits > most:
+            raise BrokenPromiseError(f"{station.name}: {precedence} used a reserve")
+
+    def _budget_kept(self, station: Station, change: Spent) -> None:
+        day = self._today(station, change.link)
+        self.paid[day] += change.credits
+        most = self.world.carriers[change.link].budget.credits
+        if self.world.keeps_terms and most is not None and self.paid[day] > most:
+            raise BrokenPromiseError(f"{station.name}: over the budget of {change.link}")
+
+    def _today(self, station: Station, link: str) -> tuple[str, str, int]:
+        return station.name, link, self.world.wall_ms(station) // DAY_MS
 
     def _no_false_held(self, station: Station, change: Acknowledged | Answered) -> None:
         rows = station.store._db.execute(
@@ -130,6 +175,8 @@ class Checker:
         self.world.restore(station, backup, self.world.rng.uniform(1, 3600), knows)
         lost = before - self._incoming(station)
         self.forgotten.setdefault(station.name, set()).update(lost)
+        for day in [day for day in self.paid if day[0] == station.name]:
+            del self.paid[day]  # what it spent since the backup it cannot know
         self.tally.restores += 1
 
     def _incoming(self, station: Station) -> set[bytes]:

@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Protocol
 
+from crisiskit.codec.batch import frames_of
 from crisiskit.crypto.identity import KitIdentity, network_id
 from crisiskit.crypto.keys import root_key
 from crisiskit.crypto.vault import Vault
@@ -23,6 +24,7 @@ from crisiskit.model import CENTER, Direction, Precedence, RecordKind
 from crisiskit.step import Change, EpochOpened, Now, Step, Transmit
 from crisiskit.store.store import Draft, NewPairing, Store
 from crisiskit.store.views import Views
+from crisiskit.sync.budget import UNLIMITED, Budget
 from crisiskit.sync.engine import Engine
 from crisiskit.sync.events import (
     Decoded,
@@ -35,6 +37,9 @@ from crisiskit.sync.events import (
     OutboxChanged,
     Tick,
 )
+from crisiskit.sync.hours import ALWAYS, Hours
+from crisiskit.sync.patience import Patience
+from crisiskit.sync.policy import Policy, Terms
 from transports.link import Traits
 
 EPOCH_MS = 1_790_000_000_000
@@ -56,6 +61,8 @@ class Carrier:
     retry_s: float = 10.0
     outage_s: float = 0.0
     outage_every_s: float = 0.0
+    hours: Hours = ALWAYS
+    budget: Budget = UNLIMITED
 
     def out(self, now_s: float) -> bool:
         """Whether nothing can be sent now."""
@@ -102,9 +109,12 @@ class World:
         kits: int = 1,
         seed: int = 0,
         clear: bool = False,
+        patience: Patience | None = None,
     ) -> None:
+        """``patience``: with it the hours and budgets of carriers count, else nothing waits."""
         self.rng = random.Random(seed)
         self._clear = clear
+        self._patience = patience
         self.now_s = 0.0
         self.carriers = {carrier.name: carrier for carrier in carriers}
         self.frames: list[tuple[float, str, str, bytes]] = []
@@ -176,6 +186,15 @@ class World:
 
     def _wall(self, station: Station) -> int:
         return EPOCH_MS + station.ahead_ms + int(self.now_s * 1000)
+
+    @property
+    def keeps_terms(self) -> bool:
+        """Whether hours and budgets of the carriers count here."""
+        return self._patience is not None
+
+    def wall_ms(self, station: Station) -> int:
+        """What the clock of a station says."""
+        return self._wall(station)
 
     def _now(self, station: Station) -> Now:
         return Now(self.now_s, self._wall(station))
@@ -258,12 +277,27 @@ class World:
         snapshot = station.store.snapshot()
         station.known = {item.delivery for item in snapshot.queue}
         station.engine = Engine(
-            snapshot, self.rng.randbytes, station.identity.sign, station.store, self._clear
+            snapshot,
+            self.rng.randbytes,
+            station.identity.sign,
+            station.store,
+            self._clear,
+            self._policy(station),
         )
         station.engine.adopt(paths or {})
         station.up, station.wake_s = set(), None
         for name in self.carriers:
             self._link_up(station, name)
+
+    def _policy(self, station: Station) -> Policy | None:
+        """The terms of a station's links; its budgets are its own."""
+        if self._patience is None:
+            return None
+        terms = {
+            name: Terms(one.down if station.is_center else one.up, one.hours, one.budget)
+            for name, one in self.carriers.items()
+        }
+        return Policy(terms, self._patience)
 
     def crash(self, station: Station, for_s: float = 1.0) -> None:
         """Power is cut: all that was not committed is gone."""
@@ -391,7 +425,12 @@ class World:
             self.at(done + self.rng.uniform(*carrier.delay_s), self._landing(target, event))
 
     def _landing(self, target: Station, event: FrameReceived) -> Callable[[], object]:
-        return lambda: self.tell(target, event)
+        return lambda: self.receive(target, event)
+
+    def receive(self, station: Station, event: FrameReceived) -> None:
+        """A link hands up what came: one frame, or several in one."""
+        for frame in frames_of(event.frame):
+            self.tell(station, FrameReceived(event.link, event.peer, frame))
 
     def _far_end(self, station: Station, transmit: Transmit) -> Station | None:
         """Who gets a frame; None for a stranger who pretended to be a kit."""

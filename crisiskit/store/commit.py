@@ -21,6 +21,7 @@ from crisiskit.step import (
     Expired,
     PartArrived,
     PartsDropped,
+    PurseMoved,
     Raised,
     ReadThere,
     Receipted,
@@ -30,14 +31,13 @@ from crisiskit.step import (
     Spent,
     Vouched,
 )
-from crisiskit.store import arrivals, orders
+from crisiskit.store import arrivals, orders, spending
 from crisiskit.store.arrivals import share
 from crisiskit.store.connect import Database
-from crisiskit.store.frames import stored
+from crisiskit.store.frames import part_place, stored
 from crisiskit.store.own import encode_own, sign_named
 from crisiskit.store.schema import Sealed as Column
 
-DAY_MS = 86_400_000
 SECRETS_KEPT = 1024
 
 
@@ -124,16 +124,6 @@ def _sent(db: sqlite3.Connection, c: Sent, now: int) -> None:
         "UPDATE delivery SET state = 'sent', state_at = ? WHERE pairing = ? AND box = 'out'"
         " AND epoch = ? AND seq = ? AND state = 'sealed'",
         (now, *key),
-    )
-
-
-def _spent(db: sqlite3.Connection, c: Spent, now: int) -> None:
-    db.execute(
-        "INSERT INTO spending (day, link, frames, frame_bytes, credits, micros)"
-        " VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT (day, link) DO UPDATE SET"
-        " frames = frames + 1, frame_bytes = frame_bytes + excluded.frame_bytes,"
-        " credits = credits + excluded.credits, micros = micros + excluded.micros",
-        (now // DAY_MS, c.link, c.frame_bytes, c.credits, c.micros),
     )
 
 
@@ -293,12 +283,13 @@ def _clock_jumped(db: sqlite3.Connection, c: ClockJumped, now: int) -> None:
 
 
 def _part_arrived(db: Database, c: PartArrived, now: int) -> None:
-    row = (c.pairing, c.epoch, c.seq, c.index)
+    place = part_place(c.index, c.last)
+    row = (c.pairing, c.epoch, c.seq, place)
     frame = stored(db.vault, c.frame, Column.PART_FRAME, *row)
     db.execute(
         "INSERT OR IGNORE INTO part (pairing, epoch, salt, seq, place, last, frame, at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (c.pairing, c.epoch, c.salt, c.seq, c.index, c.last, frame, now),
+        (c.pairing, c.epoch, c.salt, c.seq, place, c.last, frame, now),
     )
 
 
@@ -349,7 +340,8 @@ _WRITERS: dict[type, Callable[[Database, Any, int], None]] = {
     EpochOpened: _epoch_opened,
     Sealed: _sealed,
     Sent: _sent,
-    Spent: _spent,
+    Spent: spending.add,
+    PurseMoved: spending.move,
     Acknowledged: _acknowledged,
     Doubted: _doubted,
     Answered: _answered,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
+from crisiskit.codec.acks import PARTS_MAX
 from crisiskit.codec.header import FrameKind, decode_header
 from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.vault import TAG_BYTES as VAULT_BYTES
@@ -51,3 +52,13 @@ def _is_encrypted(frame: bytes) -> bool:
 
 def _bound(row: tuple[int, ...]) -> bytes:
     return "/".join(map(str, row)).encode()
+
+
+def part_place(index: int, last: int) -> int:
+    """One number for a part among those of all cuts of its envelope."""
+    return last * PARTS_MAX + index
+
+
+def part_index(place: int) -> int:
+    """The index of the part with this number; rows of before have the index alone."""
+    return place % PARTS_MAX

@@ -20,20 +20,24 @@ from crisiskit.snapshot import (
     Snapshot,
 )
 from crisiskit.step import PartArrived, Queued
+from crisiskit.store import spending
 from crisiskit.store.connect import Database
-from crisiskit.store.frames import TAG_BYTES, opened
+from crisiskit.store.frames import TAG_BYTES, opened, part_index
 from crisiskit.store.own import is_query
 from crisiskit.store.schema import Sealed as Column
 
 
-def snapshot(db: Database) -> Snapshot:
-    """All pairings and all that waits to be sealed."""
+def snapshot(db: Database, now: int) -> Snapshot:
+    """All pairings and all that waits to be sealed, and what the links have cost."""
     rows = db.execute("SELECT id FROM pairing ORDER BY id").fetchall()
     kept = [r[0] for r in db.execute("SELECT id FROM delivery WHERE state = 'kept' ORDER BY id")]
-    return Snapshot(tuple(_pairing(db, row[0]) for row in rows), queued(db, kept))
+    pairings = tuple(_pairing(db, row[0], now) for row in rows)
+    return Snapshot(
+        pairings, queued(db, kept, now), purses=spending.purses(db), days=spending.days(db, now)
+    )
 
 
-def queued(db: Database, deliveries: Sequence[int]) -> tuple[Queued, ...]:
+def queued(db: Database, deliveries: Sequence[int], now: int) -> tuple[Queued, ...]:
     """Deliveries that still wait, with their records, in the order given.
 
     One whose words were altered on the disk is left out: it stays kept and shown as altered.
@@ -43,19 +47,19 @@ def queued(db: Database, deliveries: Sequence[int]) -> tuple[Queued, ...]:
         row = db.execute(
             "SELECT d.id, d.pairing, r.kind, r.precedence, r.minute, r.text, r.data, r.twin,"
             " r.answers_direction, r.answers_epoch, r.answers_seq, r.answers_place, r.clock,"
-            " r.digest, r.expires_at, r.clear FROM delivery d JOIN record r ON r.id = d.record"
-            " WHERE d.id = ? AND d.state = 'kept'",
+            " r.digest, r.expires_at, r.clear, r.written_at"
+            " FROM delivery d JOIN record r ON r.id = d.record WHERE d.id = ? AND d.state = 'kept'",
             (delivery,),
         ).fetchone()
         if row is not None:
             with suppress(TrustError):
-                found.append(_queued(db.vault, row))
+                found.append(_queued(db.vault, row, now))
     return tuple(found)
 
 
-def _queued(vault: Vault, row: Sequence[object]) -> Queued:
+def _queued(vault: Vault, row: Sequence[object], now: int) -> Queued:
     (delivery, pairing, kind, precedence, minute, text, data, twin, *rest) = row
-    direction, epoch, seq, place, clock, digest, expires_at, released = rest
+    direction, epoch, seq, place, clock, digest, expires_at, released, written_at = rest
     answers = None
     if direction is not None:
         answers = Reference(Direction(int(str(direction))), _int(epoch), _int(seq), _int(place))
@@ -80,6 +84,7 @@ def _queued(vault: Vault, row: Sequence[object]) -> Queued:
         expiry,
         _always_signed(record),
         clear,
+        min(_int(written_at), now),
     )
 
 
@@ -109,14 +114,14 @@ def _bytes(value: object) -> bytes:
     return value
 
 
-def _pairing(db: Database, pairing: int) -> PairingState:
+def _pairing(db: Database, pairing: int, now: int) -> PairingState:
     row = db.execute(
         "SELECT kit_number, kit_fp, peer_fp, send_epoch, send_chain, heard_chain_epoch,"
         " heard_chain, keeps_root, peer_public, announce FROM pairing WHERE id = ?",
         (pairing,),
     ).fetchone()
     facts = dict(db.execute("SELECT key, value FROM meta WHERE key IN ('network_id', 'own_fp')"))
-    waiting = _outstanding(db, pairing)
+    waiting = _outstanding(db, pairing, now)
     doubtful = db.execute(
         "SELECT epoch FROM sending_epoch WHERE pairing = ? AND in_doubt = 1", (pairing,)
     )
@@ -177,9 +182,9 @@ def _last_life(db: sqlite3.Connection, pairing: int) -> Checkpoint | None:
     return None if row is None else Checkpoint(*row)
 
 
-def _outstanding(db: Database, pairing: int) -> tuple[SealedEnvelope, ...]:
+def _outstanding(db: Database, pairing: int, now: int) -> tuple[SealedEnvelope, ...]:
     rows = db.execute(
-        "SELECT epoch, seq, frame, precedence, digest, state, own FROM envelope"
+        "SELECT epoch, seq, frame, precedence, digest, state, own, sealed_at FROM envelope"
         " WHERE pairing = ? AND held_at IS NULL ORDER BY epoch, seq",
         (pairing,),
     )
@@ -193,8 +198,9 @@ def _outstanding(db: Database, pairing: int) -> tuple[SealedEnvelope, ...]:
             state == "arrived",
             state != "sealed",
             is_query(own),
+            min(sealed_at, now),
         )
-        for epoch, seq, frame, p, digest, state, own in rows
+        for epoch, seq, frame, p, digest, state, own, sealed_at in rows
     )
 
 
@@ -263,7 +269,7 @@ def _parts(db: Database, pairing: int) -> tuple[PartArrived, ...]:
             epoch,
             salt,
             seq,
-            place,
+            part_index(place),
             last,
             opened(db.vault, frame, Column.PART_FRAME, pairing, epoch, seq, place),
         )

@@ -233,8 +233,9 @@ class Store:
     def snapshot(self) -> Snapshot:
         """What an engine must know to start."""
         with explained(self.path):
-            found = load.snapshot(self._db)
-            return replace(found, orders=orders.load(self._db, self._wall()))
+            now = self._wall()
+            found = load.snapshot(self._db, now)
+            return replace(found, orders=orders.load(self._db, now))
 
     def newest_epoch(self) -> int:
         """The highest epoch that was ever opened here, -1 before the first."""
@@ -297,7 +298,7 @@ class Store:
     def queued(self, deliveries: Sequence[int]) -> tuple[Queued, ...]:
         """These deliveries with their records, as far as they still wait."""
         with explained(self.path):
-            return load.queued(self._db, deliveries)
+            return load.queued(self._db, deliveries, self._wall())
 
     def set_link_state(
         self,

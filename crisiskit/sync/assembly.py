@@ -24,7 +24,7 @@ class Assembly:
     ) -> tuple[list[Change], bytes | None]:
         """Take in a checked part: what to commit, and the whole frame once it is complete."""
         changes: list[Change] = []
-        if place in self._sets and self._sets[place].last != part.last:
+        if place in self._sets and not self._sets[place].takes(part.last):
             changes.append(self._drop(place))
         if place not in self._sets:
             if len(self._sets) >= PART_SETS:

@@ -8,6 +8,7 @@ courier for a while, before it costs something. Receipts on it are copies: what 
 from __future__ import annotations
 
 from crisiskit.codec.acks import Receipt
+from crisiskit.model import Precedence
 from crisiskit.step import Change, Now, Queued, Transmit
 from crisiskit.sync.lanes import Lane
 from crisiskit.sync.outstanding import Outgoing
@@ -71,9 +72,11 @@ def _batch(station: Station, lane: Lane) -> list[Queued]:
     if station.sender.used_up:
         return []
     outbox, open_air = station.sender.outbox, not lane.traits.may_encrypt
-    return outbox.batch(True, lane.content_bytes_max, open_air) or outbox.batch(
-        False, lane.content_bytes_max, open_air
-    )
+    most = lane.content_bytes_max
+    for precedence in reversed(Precedence):
+        if found := outbox.batch(precedence, most, open_air):
+            return found
+    return outbox.batch(Precedence.ROUTINE, most, open_air, bulk=True)
 
 
 def _may_receipt(station: Station) -> bool:

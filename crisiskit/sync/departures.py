@@ -7,29 +7,38 @@ from __future__ import annotations
 
 from crisiskit.codec.acks import Receipt
 from crisiskit.model import Notice, Precedence, Record, RecordKind
-from crisiskit.step import Announced, Change, Now, Receipted, Transmit
+from crisiskit.step import Announced, Change, Now, Queued, Receipted, Transmit
+from crisiskit.sync.batches import Batches
+from crisiskit.sync.budget import Ledger
 from crisiskit.sync.couriers import SETTLE_S, copy, next_copy, next_receipt
 from crisiskit.sync.lanes import Lane, choose
 from crisiskit.sync.outstanding import Outgoing
+from crisiskit.sync.permits import IMPATIENT, Permits
+from crisiskit.sync.policy import Policy
+from crisiskit.sync.sender import SPARE_BYTES
 from crisiskit.sync.station import NEVER, Station
 from transports.link import Traits
 
 EPOCH_BYTES = 6
 RECEIPT_BYTES = 24  # header, time and tag of a receipt, with room to spare
+OWN_BYTES = 200  # a checkpoint with its signature, with room to spare
 
 
 class Departures:
     """The lanes of an installation and what they are given. Shared by all its stations."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy, ledger: Ledger) -> None:
         self.traits: dict[str, Traits] = {}
         self.lanes: dict[tuple[str, str], Lane] = {}
+        self.permits = Permits(policy, ledger, self.lanes)
+        self._batches = Batches(self.permits, self.ways)
 
     def plan(self, station: Station, now: Now) -> tuple[list[Change], list[Transmit]]:
         """Fill every lane that is free, most urgent first."""
         changes: list[Change] = []
         transmits: list[Transmit] = []
         station.sender.renew(now.mono_s)
+        station.policy_due_s = NEVER
         if station.sender.used_up:
             changes += station.warn("epochs", Notice("epochs_used_up"))
         while True:
@@ -41,8 +50,11 @@ class Departures:
                 break
             more, transmit = found
             changes += more
+            lane = self.lanes[transmit.link, transmit.peer]
+            more, transmit = self._batches.fill(station, transmit, lane, now)
+            changes += more
             transmits.append(transmit)
-            self.lanes[transmit.link, transmit.peer].busy = True
+            lane.aloft.append(transmit)
         if lanes:
             most = max(lane.content_bytes_max for lane in (*lanes, *self.carriers(station)))
             for delivery in station.sender.outbox.larger_than(most):
@@ -54,7 +66,7 @@ class Departures:
             if found is not None:
                 changes += found[0]
                 transmits.append(found[1])
-                lane.busy = True
+                lane.aloft.append(found[1])
         return changes, transmits
 
     def _next_copy(
@@ -74,19 +86,27 @@ class Departures:
         self, station: Station, lanes: list[Lane], now: Now
     ) -> tuple[list[Change], Transmit] | None:
         return (
-            self._next_data(station, lanes, now, urgent=True)
+            self._next_data(station, lanes, now, Precedence.FLASH)
+            or self._next_data(station, lanes, now, Precedence.IMMEDIATE)
             or self._next_receipt(station, lanes, now)
             or self._next_announcement(station, lanes, now)
             or self._next_query(station, lanes, now)
-            or self._next_data(station, lanes, now, urgent=False)
+            or self._next_data(station, lanes, now, Precedence.PRIORITY)
+            or self._next_data(station, lanes, now, Precedence.ROUTINE)
             or self._next_checkpoint(station, lanes, now)
+            or self._next_data(station, lanes, now, Precedence.ROUTINE, bulk=True)
             or self._next_hello(station, lanes, now)
         )
 
     def _next_data(
-        self, station: Station, lanes: list[Lane], now: Now, urgent: bool
+        self,
+        station: Station,
+        lanes: list[Lane],
+        now: Now,
+        precedence: Precedence,
+        bulk: bool = False,
     ) -> tuple[list[Change], Transmit] | None:
-        """An envelope to repeat, else a new one, of the urgent or of the other kind.
+        """An envelope to repeat or to go on with, else a new one, of one precedence.
 
         One whose receipt is only late, on a free link, waits for the new ones: these are not
         there for certain.
@@ -94,15 +114,28 @@ class Departures:
         due = [
             one
             for one in station.sender.outstanding.due(now.mono_s)
-            if (one.precedence >= Precedence.IMMEDIATE) is urgent
+            if one.precedence is precedence and one.bulk is bulk
         ]
         return (
             self._repeat(station, lanes, now, [one for one in due if not one.unsure])
-            # What all may read has more lanes to choose from; an encrypted one takes both.
-            or self._new_data(station, lanes, now, urgent, clear=True)
-            or self._new_data(station, lanes, now, urgent, clear=False)
+            or self._fresh(station, lanes, now, precedence, bulk)
             or self._repeat(station, lanes, now, [one for one in due if one.unsure])
         )
+
+    def _fresh(
+        self, station: Station, lanes: list[Lane], now: Now, precedence: Precedence, bulk: bool
+    ) -> tuple[list[Change], Transmit] | None:
+        """What was never sealed. What all may read has more lanes to choose from."""
+        if not station.sender.may_seal(precedence):
+            return None
+        for clear in (True, False):
+            oldest = station.sender.outbox.oldest(precedence, clear, bulk)
+            if oldest is None:
+                continue
+            found = self._new_data(station, lanes, now, oldest, clear, bulk)
+            if found is not None:
+                return found
+        return None
 
     def _repeat(
         self, station: Station, lanes: list[Lane], now: Now, due: list[Outgoing]
@@ -111,31 +144,62 @@ class Departures:
         for one in due:
             size = len(one.frame) + EPOCH_BYTES
             able = [lane for lane in lanes if lane.carries(size) and lane.may_carry(one.frame)]
+            able = self.permits.lanes(station, able, one.precedence, one.kept_at, now, size)
             lane = choose(able, one.precedence, now.mono_s, one.unanswered)
             if lane is not None and not _leave_to_rest(one, lane, now):
                 return [], self._transmit(station, one, lane)
         return None
 
     def _new_data(
-        self, station: Station, lanes: list[Lane], now: Now, urgent: bool, clear: bool
+        self,
+        station: Station,
+        lanes: list[Lane],
+        now: Now,
+        oldest: Queued,
+        clear: bool,
+        bulk: bool,
     ) -> tuple[list[Change], Transmit] | None:
         """A new envelope, by a lane for what all may read, or for what must be encrypted."""
-        sender = station.sender
-        head = sender.outbox.head(urgent, clear)
-        if head is None or sender.used_up or not sender.may_seal(head):
+        sender, precedence = station.sender, oldest.record.precedence
+        if sender.used_up:
             return None
-        able = [lane for lane in lanes if clear or lane.traits.may_encrypt]
-        while (lane := choose(able, head, now.mono_s, {})) is not None:
+        open_to = [lane for lane in lanes if clear or lane.traits.may_encrypt]
+        able = self._permitted(station, open_to, now, oldest)
+        while (lane := choose(able, precedence, now.mono_s, {})) is not None:
             open_air = not lane.traits.may_encrypt
-            batch = sender.outbox.batch(urgent, lane.content_bytes_max, open_air)
+            most = lane.content_bytes_max
+            batch = sender.outbox.batch(precedence, most, open_air, bulk)
             if batch:
+                sure = self._sure(station, lane, open_to, now, batch)
+                paid = self.permits.within_budget(lane, precedence, now)
                 riding = station.hearer.receipts.riding_block(now.mono_s)
-                changes, one = sender.seal(batch, lane, riding[0] if riding else None, now.mono_s)
+                ack = riding[0] if riding else None
+                changes, one = sender.seal(batch, paid, ack, now.mono_s, sure)
                 if riding:
                     changes.append(Receipted(station.pairing, (riding[1],)))
                 return changes, self._transmit(station, one, lane)
             able.remove(lane)
         return None
+
+    def _permitted(
+        self, station: Station, lanes: list[Lane], now: Now, oldest: Queued
+    ) -> list[Lane]:
+        """Those lanes that may take the oldest of a precedence, alone in its frame."""
+        size = 0
+        if any(self.permits.budgeted(lane.link) for lane in lanes):
+            size = station.sender.outbox.frame_bytes(oldest)
+        precedence, since = oldest.record.precedence, oldest.kept_at
+        return self.permits.lanes(station, lanes, precedence, since, now, size, SPARE_BYTES)
+
+    def _sure(
+        self, station: Station, lane: Lane, lanes: list[Lane], now: Now, batch: list[Queued]
+    ) -> int:
+        """How many of a batch may take a lane; slower ones behind them only fill its credit."""
+        head = batch[0].record.precedence
+        slower = next((item for item in batch if item.record.precedence is not head), None)
+        if slower is None or lane in self._permitted(station, lanes, now, slower):
+            return len(batch)
+        return sum(item.record.precedence is head for item in batch)
 
     def _transmit(self, station: Station, one: Outgoing, lane: Lane) -> Transmit:
         station.hellos.pop(lane.link, None)
@@ -152,10 +216,11 @@ class Departures:
         if due is None or due > now.mono_s or station.sender.used_up:
             return None
         back = [lane for lane in lanes if lane.link == station.last_link]
-        lane = choose(back or lanes, Precedence.ROUTINE, now.mono_s, {})
+        urgency = station.hearer.receipts.urgency
+        lane = self._pick(station, back or lanes, urgency, now)
         if lane is None:
             return None
-        return self._receipt(station, lane, now)
+        return self._receipt(station, lane, urgency, now)
 
     def _next_announcement(
         self, station: Station, lanes: list[Lane], now: Now
@@ -163,7 +228,7 @@ class Departures:
         """Tell, and repeat until it is held, that this side was restored: a query for nothing."""
         if not station.announces or station.sender.used_up:
             return None
-        lane = choose(lanes, Precedence.PRIORITY, now.mono_s, {})
+        lane = self._pick(station, lanes, Precedence.PRIORITY, now)
         if lane is None:
             return None
         station.announces = False
@@ -180,20 +245,21 @@ class Departures:
             return None
         if station.sender.outstanding.asking:
             return None  # That one is repeated; another would say nothing more.
-        lane = choose(lanes, Precedence.PRIORITY, now.mono_s, {})
+        lane = self._pick(station, lanes, Precedence.PRIORITY, now)
         if lane is None:
             return None
-        return self._own(station, station.sender.query(lane, now), lane, now, sign=False)
+        paid = self.permits.within_budget(lane, Precedence.PRIORITY, now)
+        return self._own(station, station.sender.query(paid, now), lane, now, sign=False)
 
     def _next_checkpoint(
         self, station: Station, lanes: list[Lane], now: Now
     ) -> tuple[list[Change], Transmit] | None:
         """Sign what is not signed yet, where that costs nothing or has waited long enough."""
         sender = station.sender
-        lane = choose(lanes, Precedence.ROUTINE, now.mono_s, {})
-        if lane is None or sender.used_up or not sender.may_seal(Precedence.ROUTINE):
+        if sender.used_up or not sender.may_seal(Precedence.ROUTINE):
             return None
-        if not sender.checkpoint_due(not lane.traits.metered, now.mono_s):
+        lane = self._pick(station, lanes, Precedence.ROUTINE, now)
+        if lane is None or not sender.checkpoint_due(not lane.traits.metered, now.mono_s):
             return None
         return self._own(station, sender.checkpoint(now), lane, now, sign=True)
 
@@ -215,12 +281,27 @@ class Departures:
             hello = station.hellos.get(lane.link)
             if hello is None or hello.due_s > now.mono_s or lane.busy or station.sender.used_up:
                 continue
+            if self._pick(station, [lane], Precedence.ROUTINE, now) is None:
+                continue
             station.said_hello(lane.link, now.mono_s)
-            return self._receipt(station, lane, now)
+            return self._receipt(station, lane, Precedence.ROUTINE, now)
         return None
 
-    def _receipt(self, station: Station, lane: Lane, now: Now) -> tuple[list[Change], Transmit]:
-        room = lane.traits.mtu_bytes - RECEIPT_BYTES
+    def _pick(
+        self, station: Station, lanes: list[Lane], precedence: Precedence, now: Now
+    ) -> Lane | None:
+        """The lane for something of the station's own: within hours and budget, without patience.
+
+        However urgent, it is small: the price comes first.
+        """
+        able = self.permits.lanes(station, lanes, precedence, IMPATIENT, now, OWN_BYTES)
+        return choose(able, min(precedence, Precedence.PRIORITY), now.mono_s, {})
+
+    def _receipt(
+        self, station: Station, lane: Lane, precedence: Precedence, now: Now
+    ) -> tuple[list[Change], Transmit]:
+        paid = self.permits.within_budget(lane, precedence, now)
+        room = paid.traits.mtu_bytes - RECEIPT_BYTES
         blocks, lives = station.hearer.receipts.due_blocks(now.mono_s, room)
         station.telling[lane.link, lane.peer] = lives
         receipt = Receipt(now.wall_ms // 1000 % 2**32, blocks)
@@ -278,6 +359,8 @@ class Departures:
         query_s = station.sender.query_due_s()
         if query_s is not None and query_s > now.mono_s:
             times.append(query_s)
+        if station.policy_due_s > now.mono_s:
+            times.append(station.policy_due_s)
         if station.closed_due_s is not None and station.closed_due_s > now.mono_s:
             times.append(station.closed_due_s)
         expiry = station.sender.outbox.next_expiry

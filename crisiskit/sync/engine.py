@@ -4,7 +4,8 @@ Rules it keeps:
 
 * a Step's changes are committed before its frames leave, so a receipt only speaks of what
   is durable and an envelope only leaves once its bytes are fixed;
-* one frame at a time is under way on a lane, so urgent traffic waits for one frame at most;
+* no more frames are under way on a lane than its link has flights, and ROUTINE never takes the
+  last of several, so urgent traffic waits for one frame at most;
 * junk gets no answer, costs no disk, and is counted;
 * the same state, events, instants and entropy give the same Steps.
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from heapq import heappop, heappush
 
 from crisiskit.codec.content import Content
@@ -27,6 +29,7 @@ from crisiskit.snapshot import Snapshot
 from crisiskit.step import (
     Answered,
     Arrived,
+    Carries,
     Change,
     ClockJumped,
     Contact,
@@ -38,11 +41,11 @@ from crisiskit.step import (
     Receipted,
     Requeued,
     Sent,
-    Spent,
     Step,
     Transmit,
 )
 from crisiskit.sync.archive import Archive, Forgotten
+from crisiskit.sync.budget import Ledger
 from crisiskit.sync.couriers import wants
 from crisiskit.sync.departures import Departures
 from crisiskit.sync.events import (
@@ -60,6 +63,7 @@ from crisiskit.sync.events import (
 )
 from crisiskit.sync.gate import Gate
 from crisiskit.sync.lanes import Lane
+from crisiskit.sync.policy import Policy
 from crisiskit.sync.station import CONTACT_S, NEVER, NEVER_BEFORE, Station
 from transports.link import Place, Traits
 
@@ -76,10 +80,12 @@ class Engine:
         sign: Sign | None = None,
         archive: Archive | None = None,
         clear: bool = False,
+        policy: Policy | None = None,
     ) -> None:
         """``sign`` is Ed25519 with this station's key; without it nothing is signed.
 
-        ``clear``: messages may leave and come in readable by all.
+        ``clear``: messages may leave and come in readable by all. ``policy``: on what terms
+        which links are used; without one, each link that is up and at once.
         """
         self._clear = clear
         self._stations = {
@@ -93,7 +99,8 @@ class Engine:
             (state.kit_number, state.sends.other): self._stations[state.pairing]
             for state in snapshot.pairings
         }
-        self._departures = Departures()
+        ledger = Ledger(dict(snapshot.purses), snapshot.days)
+        self._departures = Departures(policy or Policy(), ledger)
         self._users: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
         self._alarms: list[tuple[float, int]] = []
         self._clock_ahead_ms: float | None = None
@@ -148,7 +155,8 @@ class Engine:
         decodings: list[Decoding] = []
         resumed = self._resume(now, decodings)
         changes, touched = self._note(event, now, decodings)
-        changes = [*jumped, *resumed, *changes]
+        changes = [*jumped, *self._departures.permits.follow(now), *resumed, *changes]
+        touched |= set(self._stations) if jumped else set()
         changes += self._gate.follow(tuple(changes), now)
         while self._alarms and self._alarms[0][0] <= now.mono_s:
             station = self._stations[heappop(self._alarms)[1]]
@@ -182,7 +190,7 @@ class Engine:
         """Whether a frame is with a link, or a receipt is awaited on a link that costs nothing."""
         lanes = self._departures.lanes.values()
         if any(
-            lane.busy or self._carries(lane) for lane in lanes if lane.link not in self._failing
+            lane.aloft or self._carries(lane) for lane in lanes if lane.link not in self._failing
         ):
             return True
         return any(self._awaits(station) for station in self._stations.values())
@@ -196,7 +204,7 @@ class Engine:
     def _carries(self, lane: Lane) -> bool:
         if not lane.traits.carried:
             return False
-        return lane.busy or any(wants(station, lane) for station in self._stations.values())
+        return bool(lane.aloft) or any(wants(station, lane) for station in self._stations.values())
 
     def _awaits(self, station: Station) -> bool:
         free = [lane for lane in self._departures.ways(station) if not lane.traits.metered]
@@ -232,7 +240,9 @@ class Engine:
                 return [], self._peer_lost(link, peer, now)
             case OutboxChanged(kept, withdrawn):
                 for item in kept:
-                    self._stations[item.pairing].sender.outbox.add([item])
+                    since = min(item.kept_at, now.wall_ms)
+                    outbox = self._stations[item.pairing].sender.outbox
+                    outbox.add([replace(item, kept_at=since)])
                 if withdrawn:
                     for station in self._stations.values():
                         station.sender.outbox.remove(withdrawn)
@@ -248,7 +258,9 @@ class Engine:
                 return [], self._sharing(transmit)
             case Billed(link, frame_bytes):
                 charged = self._departures.traits.get(link)
-                return ([_spent(link, charged, frame_bytes)] if charged else []), set()
+                if charged is None:
+                    return [], set()
+                return [self._departures.permits.pay(link, charged, frame_bytes, now)], set()
             case Tick():
                 return [], set()
 
@@ -262,11 +274,14 @@ class Engine:
         for station in self._stations.values():
             station.sender.outbox.shift(by)
             station.clock_agreed_s = NEVER_BEFORE
+            for one in station.sender.outstanding:
+                one.kept_at = one.kept_at + by if one.kept_at else 0
         return [ClockJumped(by)]
 
     def _link_up(self, link: str, traits: Traits, now: Now) -> None:
         if not traits.may_encrypt and not self._clear:
             return
+        traits = self._departures.permits.traits(link, traits)
         self._departures.traits[link] = traits
         if not traits.listens:
             self._departures.lanes[link, ""] = Lane(link, "", traits)
@@ -305,40 +320,42 @@ class Engine:
         return users | {transmit.carries.pairing} if users else set(self._stations)
 
     def _sent(self, transmit: Transmit, now: Now) -> list[Change]:
-        gone = Lane(transmit.link, transmit.peer, Traits(len(transmit.frame)))
-        lane = self._departures.lanes.get((transmit.link, transmit.peer), gone)
-        lane.busy = False
+        lost = Lane(transmit.link, transmit.peer, Traits(len(transmit.frame)))
+        lane = self._departures.lanes.get((transmit.link, transmit.peer), lost)
+        lane.landed(transmit)
         self._failing.discard(transmit.link)
         size = len(transmit.frame)
-        changes: list[Change] = [_spent(transmit.link, lane.traits, size)]
-        carries = transmit.carries
-        station = self._stations[carries.pairing]
-        told = station.telling.pop((transmit.link, transmit.peer), ())
-        if carries.seq is None and told:
-            changes.append(Receipted(station.pairing, told))
-        whole = station.sender.outstanding.left(carries, lane, now.mono_s)
-        if carries.seq is not None and (whole or carries.part is not None):
-            credits = lane.traits.price(size).credits
-            changes.append(
-                Sent(
-                    carries.pairing,
-                    carries.epoch,
-                    carries.seq,
-                    transmit.link,
-                    size,
-                    credits,
-                    whole,
-                )
-            )
+        changes: list[Change] = [
+            self._departures.permits.pay(transmit.link, lane.traits, size, now)
+        ]
+        station = self._stations[transmit.carries.pairing]
+        credits, told, left = lane.traits.price(size).credits, 0, 0
+        for carries, share in transmit.shares:
+            left += share
+            due = credits * left // size
+            changes += self._carried(station, carries, lane, now, share, due - told)
+            told = due
         return changes
+
+    def _carried(
+        self, station: Station, carries: Carries, lane: Lane, now: Now, size: int, credits: int
+    ) -> list[Change]:
+        """One of the things that left in a frame, with its share of the price."""
+        whole = station.sender.outstanding.left(carries, lane, now.mono_s)
+        if carries.seq is None:
+            told = station.telling.pop((lane.link, lane.peer), ())
+            return [Receipted(station.pairing, told)] if told else []
+        if not whole and carries.part is None:
+            return []
+        return [Sent(carries.pairing, carries.epoch, carries.seq, lane.link, size, credits, whole)]
 
     def _failed(self, transmit: Transmit, retry_after_s: float, now: Now) -> None:
         lane = self._departures.lanes.get((transmit.link, transmit.peer))
         if lane is not None:
-            lane.busy = False
+            lane.landed(transmit)
             lane.blocked_until_s = now.mono_s + retry_after_s
         station = self._stations[transmit.carries.pairing]
-        station.lane_lost(transmit.link, transmit.peer, now.mono_s)
+        station.not_taken(transmit, now.mono_s)
         if lane is not None and lane.traits.carried:
             self._failing.add(transmit.link)
             station.sender.outstanding.not_copied(transmit.carries, transmit.link)
@@ -418,8 +435,3 @@ def _located(changes: Iterable[Change], place: Place | None) -> list[Change]:
     where = (place.latitude, place.longitude, place.radius_km)
     came = (one for one in changes if isinstance(one, Arrived))
     return [Located(one.pairing, one.epoch, one.salt, one.seq, *where) for one in came]
-
-
-def _spent(link: str, traits: Traits, frame_bytes: int) -> Spent:
-    price = traits.price(frame_bytes)
-    return Spent(link, frame_bytes, price.credits, price.micros)

@@ -28,6 +28,7 @@ class Waiting:
     link: str
     delay_s: float = 0.0
     decoding: bool = False
+    precedence: Precedence = Precedence.ROUTINE
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class Heard:
     without proof, so the far end shows ARRIVED and not HELD. ``rides``: the next envelope
     sealed here says what is held. ``wide``: name it by its whole epoch. ``names``: the
     checkpoint that came in envelope ``names_at``; ``named``: what a signed one says of this
-    life.
+    life. ``urgency``: the highest precedence that a receipt is due for.
     """
 
     keys: EpochKeys
@@ -59,6 +60,7 @@ class Heard:
     names: Checkpoint | None = None
     names_at: int = 0
     named: Checkpoint | None = None
+    urgency: Precedence = Precedence.ROUTINE
 
     @classmethod
     def resumed(cls, state: HeardEpoch, keys: EpochKeys) -> Heard:

@@ -185,10 +185,11 @@ class Hearer:
         heard, changes = self._hear(keys)
         seq = header.counter
         if heard.has(seq):
-            self.receipts.repeat_due(heard, traits, now_s)
+            self.receipts.repeat_due(heard, traits, now_s, header.precedence)
             return Opened([*changes, *self._forked(heard, seq, frame)], news=False)
         delay = receipt_delay_s(header.precedence, traits)
-        taken = self._take(heard, seq, Waiting(frame, link, delay), data, now_s)
+        came = Waiting(frame, link, delay, precedence=header.precedence)
+        taken = self._take(heard, seq, came, data, now_s)
         freed = self._resume(heard, now_s) if seq == 0 else Opened([], news=False)
         return replace(
             taken,
@@ -293,7 +294,7 @@ class Hearer:
     ) -> Opened:
         """The records of an envelope, or that it has none: then nothing after it is proved."""
         epoch, salt = heard.name
-        self.receipts.news_due(heard, came.delay_s, now_s)
+        self.receipts.news_due(heard, came.delay_s, now_s, came.precedence)
         leaf, signature = b"", b""
         digests: tuple[bytes, ...] = ()
         notices: list[Change] = []
@@ -385,7 +386,7 @@ class Hearer:
                 continue
             heard, changes = self._hear(keys)
             if heard.has(header.counter):
-                self.receipts.repeat_due(heard, traits, now_s)
+                self.receipts.repeat_due(heard, traits, now_s, header.precedence)
                 return changes, None, part.header
             due_s = now_s + 2 * traits.receipt_delay_s + traits.repeat_s / 2
             more, whole = self._assembly.add((heard.name, header.counter), part, frame, due_s)

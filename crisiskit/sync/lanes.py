@@ -8,7 +8,7 @@ FLASH and IMMEDIATE take whatever is free at once.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crisiskit.codec.acks import PARTS_MAX
 from crisiskit.codec.content import CONTENT_BYTES_MAX, SIGNATURE_BYTES
@@ -16,10 +16,11 @@ from crisiskit.codec.header import is_clear
 from crisiskit.codec.parts import count_parts
 from crisiskit.crypto.seal import TAG_BYTES
 from crisiskit.model import Precedence
+from crisiskit.step import Transmit
 from crisiskit.sync.heard import RIDER_BYTES_MAX
+from crisiskit.sync.policy import rank
 from transports.link import Traits
 
-NOMINAL_BYTES = 100
 URGENT_REPEAT_S = 300.0
 URGENT_RECEIPT_S = 60.0
 HEADER_BYTES_MOST = 12
@@ -28,13 +29,28 @@ PART_BYTES = 6
 
 @dataclass(slots=True)
 class Lane:
-    """``busy`` while a frame is with the link; ``blocked_until_s`` after trouble."""
+    """``aloft``: the frames that are with the link; ``blocked_until_s`` after trouble."""
 
     link: str
     peer: str
     traits: Traits
-    busy: bool = False
+    aloft: list[Transmit] = field(default_factory=list)
     blocked_until_s: float = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether it takes no frame more."""
+        return len(self.aloft) >= self.traits.flights
+
+    def takes(self, precedence: Precedence) -> bool:
+        """Whether it takes a frame now: of several flights ROUTINE never has the last one."""
+        kept = self.traits.flights > 1 and precedence is Precedence.ROUTINE
+        return len(self.aloft) + kept < self.traits.flights
+
+    def landed(self, transmit: Transmit) -> None:
+        """A frame is no longer with the link, whatever became of it."""
+        if transmit in self.aloft:
+            self.aloft.remove(transmit)
 
     def usable(self, now_s: float) -> bool:
         """Whether the lane may be used, now or as soon as it is free."""
@@ -80,23 +96,19 @@ def choose(
         return None
     urgent = precedence >= Precedence.IMMEDIATE
 
-    def rank(lane: Lane) -> tuple[float, ...]:
-        traits = lane.traits
-        price = traits.price(NOMINAL_BYTES)
-        delay = traits.latency_s + NOMINAL_BYTES / traits.rate_bytes_s
-        patience = unanswered.get(lane.link, 0) // (1 if urgent else 2)
-        if urgent:
-            return (patience, delay, price.micros, price.credits)
-        return (patience, price.micros, price.credits, delay)
+    def order(lane: Lane) -> tuple[float, ...]:
+        return (trouble(lane), *rank(lane.traits, urgent))
 
-    usable.sort(key=rank)
+    def trouble(lane: Lane) -> int:
+        return unanswered.get(lane.link, 0) // (1 if urgent else 2)
+
+    usable.sort(key=order)
     best = usable[0]
     if urgent:
-        return next((lane for lane in usable if not lane.busy), None)
-    trouble = rank(best)[0]
+        return next((lane for lane in usable if lane.takes(precedence)), None)
     equals = (
         lane
         for lane in usable
-        if lane.traits.metered == best.traits.metered and rank(lane)[0] == trouble
+        if lane.traits.metered == best.traits.metered and trouble(lane) == trouble(best)
     )
-    return next((lane for lane in equals if not lane.busy), None)
+    return next((lane for lane in equals if lane.takes(precedence)), None)

@@ -7,10 +7,12 @@ from dataclasses import replace
 from itertools import islice
 
 from crisiskit.codec.content import RECORDS_MAX, Content, encode_content
+from crisiskit.crypto.seal import TAG_BYTES
 from crisiskit.model import Precedence
 from crisiskit.step import Queued
 
 LARGE_BYTES = 1024
+HEADER_BYTES = 6
 
 
 class Outbox:
@@ -20,6 +22,7 @@ class Outbox:
         self._queues: dict[Precedence, dict[int, Queued]] = {p: {} for p in reversed(Precedence)}
         self._clear: dict[Precedence, set[int]] = {p: set() for p in Precedence}
         self._large: dict[int, int] = {}
+        self._sizes: dict[int, int] = {}
         self._next_expiry: int | None = None
 
     def add(self, items: Iterable[Queued]) -> None:
@@ -37,46 +40,73 @@ class Outbox:
         """Take out what was sealed, withdrawn or expired."""
         for delivery in deliveries:
             self._large.pop(delivery, None)
+            self._sizes.pop(delivery, None)
             for precedence, queue in self._queues.items():
                 queue.pop(delivery, None)
                 self._clear[precedence].discard(delivery)
 
-    def head(self, urgent: bool, clear: bool) -> Precedence | None:
-        """The highest precedence that waits, of FLASH and IMMEDIATE or of the other two.
+    def oldest(self, precedence: Precedence, clear: bool, bulk: bool) -> Queued | None:
+        """What has waited longest of a precedence.
 
-        ``clear``: of what all may read, else of what must be encrypted.
+        ``clear``: of what all may read, else of what must be encrypted. ``bulk``: of what is
+        large, else of the rest.
         """
-        for precedence, queue in self._queues.items():
-            count = len(self._clear[precedence])
-            if _is_urgent(precedence) is urgent and (count if clear else len(queue) - count):
-                return precedence
-        return None
+        queue, open_ = self._queues[precedence], self._clear[precedence]
+        if not queue or (clear and not open_) or (bulk and not self._large):
+            return None
+        return next(
+            (
+                item
+                for delivery, item in queue.items()
+                if (delivery in open_) is clear and self.is_bulk(item) is bulk
+            ),
+            None,
+        )
+
+    def is_bulk(self, item: Queued) -> bool:
+        """Whether it is large and nobody waits for it: all else goes before it."""
+        return item.delivery in self._large and item.record.precedence is Precedence.ROUTINE
+
+    def frame_bytes(self, item: Queued) -> int:
+        """The frame of an item alone, as ``plan.record_bytes`` tells it for a long header."""
+        if item.delivery not in self._sizes:
+            content = encode_content(Content((item.record,)), item.record.minute)
+            self._sizes[item.delivery] = HEADER_BYTES + len(content) + TAG_BYTES
+        return self._sizes[item.delivery]
+
+    def closed(self) -> bool:
+        """Whether something waits that must be encrypted."""
+        return any(len(q) > len(self._clear[p]) for p, q in self._queues.items())
 
     @property
     def highest(self) -> Precedence | None:
         """The highest precedence that waits."""
         return next((p for p, queue in self._queues.items() if queue), None)
 
-    def batch(self, urgent: bool, content_bytes_max: int, clear: bool = False) -> list[Queued]:
+    def batch(
+        self,
+        precedence: Precedence,
+        content_bytes_max: int,
+        clear: bool = False,
+        bulk: bool = False,
+    ) -> list[Queued]:
         """What may share the next envelope, first first; nothing that alone is too large.
 
-        ``clear``: only what all may read, since the envelope will not be encrypted.
-        FLASH and IMMEDIATE travel without slower company, so that they leave and arrive in
-        the time of their own bytes.
+        ``clear``: only what all may read, since the envelope will not be encrypted. ``bulk``:
+        what is large as well. FLASH and IMMEDIATE travel without slower company, so that they
+        leave and arrive in the time of their own bytes.
         """
         found: list[Queued] = []
-        for precedence, queue in self._queues.items():
-            if _is_urgent(precedence) is not urgent:
-                continue
+        urgent = _is_urgent(precedence)
+        for each in (precedence,) if urgent else (Precedence.PRIORITY, Precedence.ROUTINE):
             fit = (
                 item
-                for item in queue.values()
+                for item in self._queues[each].values()
                 if self._large.get(item.delivery, 0) <= content_bytes_max
                 and (item.clear or not clear)
+                and (bulk or not self.is_bulk(item))
             )
             found += islice(fit, RECORDS_MAX - len(found))
-            if found and urgent:
-                break
         return found
 
     def larger_than(self, content_bytes_max: int) -> list[int]:
@@ -84,11 +114,12 @@ class Outbox:
         return [item for item, size in self._large.items() if size > content_bytes_max]
 
     def shift(self, by_ms: int) -> None:
-        """The clock was set: lifetimes end so much later (or earlier)."""
+        """The clock was set: lifetimes end, and patience began, so much later (or earlier)."""
         for queue in self._queues.values():
             for delivery, item in queue.items():
-                if item.expires_at is not None:
-                    queue[delivery] = replace(item, expires_at=item.expires_at + by_ms)
+                over = None if item.expires_at is None else item.expires_at + by_ms
+                since = item.kept_at + by_ms if item.kept_at else 0
+                queue[delivery] = replace(item, expires_at=over, kept_at=since)
         if self._next_expiry is not None:
             self._next_expiry += by_ms
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from crisiskit.codec.acks import AckBlock, PartRequest
@@ -11,6 +11,7 @@ from crisiskit.model import Precedence
 from crisiskit.snapshot import SealedEnvelope
 from crisiskit.step import Carries
 from crisiskit.sync.lanes import Lane
+from crisiskit.sync.outbox import LARGE_BYTES
 
 DOUBLINGS_MAX = 8
 FREE_SHARE = 8
@@ -31,7 +32,7 @@ class Outgoing:
     first copy is taken. ``left_s``: when it last left, by a link that costs nothing if ``free``;
     ``first_s``: when it first did. ``unanswered``: by link, how often that was in vain.
     ``unsure``: it is out by such a link, and nothing but the lateness of its receipt says that
-    it is lost.
+    it is lost. ``kept_at``: since when its oldest record waits, in ms; 0 for long.
     """
 
     epoch: int
@@ -56,8 +57,14 @@ class Outgoing:
     cut_at: int = 0
     cut_short: bool = False
     asks: bool = False
+    kept_at: int = 0
     copies: set[str] = field(default_factory=set)
     rests_s: float | None = None
+
+    @property
+    def bulk(self) -> bool:
+        """Whether it is large and nobody waits for it."""
+        return len(self.frame) > LARGE_BYTES and self.precedence is Precedence.ROUTINE
 
     @property
     def only_carried(self) -> bool:
@@ -72,6 +79,17 @@ class Outgoing:
     def again(self, now_s: float) -> None:
         """It is known to be missing there, or never left: it is worth sending now."""
         self.due_s, self.unsure = now_s, False
+
+    def recut(self, cut: Callable[[int], list[bytes]]) -> None:
+        """Cut anew, into a multiple of so many; what left in the old cut stays out if it pays."""
+        before, left, fresh = len(self.parts), set(self.parts_left), cut(1)
+        self.parts, self.parts_left = tuple(fresh), []
+        if not left:
+            return
+        finer = cut(before)
+        rest = [n for n in range(len(finer)) if n * before // len(finer) in left]
+        if len(finer) % before == 0 and len(rest) < len(fresh):
+            self.parts, self.parts_left = tuple(finer), rest
 
 
 @dataclass(slots=True)
@@ -110,7 +128,9 @@ class Outstanding:
         self._order = 0
         self._trips: dict[str, RoundTrip] = {}
         for one in sealed:
-            self.add(Outgoing(one.epoch, one.seq, one.frame, one.precedence, one.arrived, one.sent))
+            again = Outgoing(one.epoch, one.seq, one.frame, one.precedence, one.arrived, one.sent)
+            again.kept_at = one.sealed_at
+            self.add(again)
 
     def __iter__(self) -> Iterator[Outgoing]:
         return iter(self._ones.values())
@@ -248,6 +268,13 @@ class Outstanding:
             if (link, peer) in one.flying:
                 one.flying.discard((link, peer))
                 one.again(now_s)
+
+    def not_taken(self, carries: Carries, link: str, peer: str, now_s: float) -> None:
+        """A lane did not take this one; what else it was given may still be under way there."""
+        one = self._carried(carries)
+        if one is not None and (link, peer) in one.flying:
+            one.flying.discard((link, peer))
+            one.again(now_s)
 
     def settle(
         self, number: int, block: AckBlock, proved: bool, now_s: float

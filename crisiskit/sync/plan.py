@@ -10,6 +10,7 @@ from crisiskit.codec.header import FrameKind, Header, encode_header
 from crisiskit.codec.parts import CHECK_BYTES, count_parts
 from crisiskit.crypto.seal import TAG_BYTES
 from crisiskit.model import Direction, Record
+from crisiskit.sync.policy import Why
 from transports.link import Traits
 
 PART_PLACE_BYTES = 2
@@ -19,7 +20,8 @@ PART_PLACE_BYTES = 2
 class Estimate:
     """One record alone on one link: frame bytes, credits, money, seconds to the far end.
 
-    ``clear``: all could read it on this link; ``barred``: so it will not be taken there.
+    ``clear``: all could read it on this link; ``barred``: so it will not be taken there. ``why``
+    it may not leave there now, and from ``at_ms`` on it may: as ``policy.Stand`` has it.
     """
 
     link: str
@@ -29,6 +31,8 @@ class Estimate:
     seconds: float
     clear: bool = False
     barred: bool = False
+    why: Why | None = None
+    at_ms: int | None = None
 
 
 def record_bytes(record: Record, kit_number: int) -> int:

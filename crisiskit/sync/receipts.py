@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from crisiskit.codec.acks import NO_DIGEST, AckBlock, PartRequest, ack_block, encode_block
 from crisiskit.codec.checkpoint import Asked
+from crisiskit.model import Precedence
 from crisiskit.step import Life
 from crisiskit.sync.assembly import Assembly
 from crisiskit.sync.heard import REPEAT_METERED_S, RIDER_BYTES_MAX, Heard
@@ -42,14 +43,18 @@ class Receipts:
             # The first thing said in a life shows what is held: a restored side tells on itself.
             self._anchor.rides = True
 
-    def news_due(self, heard: Heard, delay_s: float, now_s: float) -> None:
+    def news_due(self, heard: Heard, delay_s: float, now_s: float, precedence: Precedence) -> None:
         """Something new is stored: a receipt is due after a while, or at once after much."""
         heard.news += 1
+        heard.urgency = max(heard.urgency, precedence)
         due = now_s + (0.0 if heard.news >= ENOUGH_FOR_RECEIPT else delay_s)
         heard.due_s = due if heard.due_s is None else min(heard.due_s, due)
 
-    def repeat_due(self, heard: Heard, traits: Traits, now_s: float) -> None:
+    def repeat_due(
+        self, heard: Heard, traits: Traits, now_s: float, precedence: Precedence
+    ) -> None:
         """A repeat brought nothing new: say so again, but not often."""
+        heard.urgency = max(heard.urgency, precedence)
         pause = REPEAT_METERED_S if traits.metered else REPEAT_FREE_S
         due = max(now_s + traits.receipt_delay_s, heard.receipted_s + pause)
         heard.due_s = due if heard.due_s is None else min(heard.due_s, due)
@@ -59,6 +64,12 @@ class Receipts:
         times = [h.due_s for h in self._heard.values() if h.due_s is not None]
         times += [] if self._answers_due_s is None else [self._answers_due_s]
         return min([*times, *self._assembly.due_s.values()], default=None)
+
+    @property
+    def urgency(self) -> Precedence:
+        """The precedence of what the next receipt is for: what it may cost depends on that."""
+        due = (heard.urgency for heard in self._heard.values() if heard.due_s is not None)
+        return max(due, default=Precedence.ROUTINE)
 
     def riding_block(self, now_s: float) -> tuple[AckBlock, Life] | None:
         """The ack block worth carrying along with data, if any; a long one goes alone.
@@ -105,7 +116,10 @@ class Receipts:
         if newest is not None and others:
             newest.wide = True
         for heard in [*([newest] if newest else []), *others]:
-            if self._joins(blocks, self._block(heard), room_bytes):
+            block = self._block(heard)
+            if not blocks and len(encode_block(block)) > room_bytes:
+                block = self._block(heard, beyond=False)
+            if self._joins(blocks, block, room_bytes):
                 lives.append(heard.name)
                 if not copy:
                     self._receipted(heard, now_s)
@@ -158,6 +172,7 @@ class Receipts:
 
     def _receipted(self, heard: Heard, now_s: float) -> None:
         heard.news, heard.due_s, heard.receipted_s = 0, None, now_s
+        heard.urgency = Precedence.ROUTINE
 
     def _block(self, heard: Heard, beyond: bool = True, wide: bool = False) -> AckBlock:
         digest = heard.digest[:4] if heard.next_seq and heard.digest else NO_DIGEST

@@ -58,7 +58,9 @@ from crisiskit.step import (
     Sealed,
 )
 from crisiskit.sync.coding import codecs_for
+from crisiskit.sync.credits import Size, fitted
 from crisiskit.sync.doubt import Doubt, Finding, whole_epoch
+from crisiskit.sync.heard import RIDER_BYTES_MAX
 from crisiskit.sync.lanes import Lane
 from crisiskit.sync.lives import OwnLife, PastEpoch
 from crisiskit.sync.outbox import Outbox
@@ -70,6 +72,8 @@ SEQ_MAX = 65_000
 ENVELOPE_BYTES_MAX = 4096
 SALT_BYTES = 4
 NAME_EPOCH_AFTER = 2
+# What may join a record in its frame: the life's name, an ack block, a signature.
+SPARE_BYTES = 2 + SALT_BYTES + RIDER_BYTES_MAX + SIGNATURE_BYTES
 QUERY_SPARE_BYTES = 40
 LIFE_ENVELOPES = 1000
 LIFE_S = 7 * 24 * 3600.0
@@ -123,23 +127,36 @@ class Sender:
     # -- sealing ---------------------------------------------------------------------------
 
     def seal(
-        self, batch: Sequence[Queued], lane: Lane, ack: AckBlock | None, now_s: float
+        self,
+        batch: Sequence[Queued],
+        lane: Lane,
+        ack: AckBlock | None,
+        now_s: float,
+        sure: int | None = None,
     ) -> tuple[list[Change], Outgoing]:
         """Put as much of the batch as fits one frame of the lane into a new envelope.
 
+        What follows the first ``sure`` records only fills a credit that is paid for already.
         It is signed where that costs nothing, and where it must be (``signing``).
         """
         life, changes = self._living()
         header = self._header(life, batch[0].record.precedence, lane)
         spare = len(encode_header(header)) + TAG_BYTES
         spare += 0 if life.confirmed else 2 + SALT_BYTES
-        room = min(lane.traits.mtu_bytes, ENVELOPE_BYTES_MAX) - spare
         base = life.base_minute if life.based else None
         records = [item.record for item in batch]
+        sure = len(batch) if sure is None else sure
         must = life.signing.must(batch, now_s)
         codecs = codecs_for(lane.traits, len(batch))
-        content, count = fill(records, room - SIGNATURE_BYTES * must, base, ack, codecs)
-        follows = count < len(batch)
+        around = spare + SIGNATURE_BYTES * must
+        content, count = fitted(
+            lambda most, room: fill(records[:most], room, base, ack, codecs),
+            sure,
+            len(batch),
+            Size(around, min(lane.traits.mtu_bytes, ENVELOPE_BYTES_MAX)),
+            lane.traits,
+        )
+        follows = count < sure
         sign = life.signing.wanted(lane.traits, spare + len(content), must, follows)
         link = self._checkpoint(life, records[0].minute) if sign and not life.linked else None
         if link is not None:
@@ -156,6 +173,7 @@ class Sender:
         own = [] if link is None else [record_digest(self._own_fp, link)]
         digests = [item.digest for item in taken] + own
         made, one = self._envelope(life, header, content, digests, sign, now_s)
+        one.kept_at = min(item.kept_at for item in taken)
         self.outbox.remove(item.delivery for item in taken)
         sealed = replace(made, deliveries=tuple(item.delivery for item in taken), own=link)
         return [*changes, sealed], one
@@ -319,8 +337,7 @@ class Sender:
             return frame, Carries(self.pairing, one.epoch, one.seq)
         if one.cut_at == 0 or one.cut_at > lane.traits.mtu_bytes or (one.cut_short and not short):
             one.cut_at, one.cut_short = lane.traits.mtu_bytes, short
-            one.parts = tuple(cut(frame, _header(frame), one.cut_at, epoch.part_key))
-            one.parts_left = []
+            one.recut(lambda times: cut(frame, _header(frame), one.cut_at, epoch.part_key, times))
         if not one.parts_left:
             one.parts_left = list(range(len(one.parts)))
         part = one.parts_left[0]

@@ -14,7 +14,16 @@ from crisiskit.crypto.keys import Entropy
 from crisiskit.crypto.statement import Sign
 from crisiskit.model import Notice, Record, RecordKind
 from crisiskit.snapshot import PairingState
-from crisiskit.step import Change, ClockAgreed, EpochHeard, Life, Now, Raised, ReadThere
+from crisiskit.step import (
+    Change,
+    ClockAgreed,
+    EpochHeard,
+    Life,
+    Now,
+    Raised,
+    ReadThere,
+    Transmit,
+)
 from crisiskit.sync.archive import Archive
 from crisiskit.sync.events import FrameReceived
 from crisiskit.sync.heard import Opened
@@ -70,11 +79,21 @@ class Station:
         self.warned: set[object] = set()
         self.closed_due_s: float | None = None
         self.clock_agreed_s = NEVER_BEFORE
+        self.known_links = {link for link, _ in state.paths}
+        self.policy_due_s = NEVER
 
     def lane_lost(self, link: str, peer: str, now_s: float) -> None:
         """What that lane was given may not have left."""
         self.sender.outstanding.failed(link, peer, now_s)
         self.hearer.receipts.owe(self.telling.pop((link, peer), ()), now_s)
+
+    def not_taken(self, transmit: Transmit, now_s: float) -> None:
+        """A link did not take a frame."""
+        for carries, _ in transmit.shares:
+            self.sender.outstanding.not_taken(carries, transmit.link, transmit.peer, now_s)
+            if carries.seq is None:
+                told = self.telling.pop((transmit.link, transmit.peer), ())
+                self.hearer.receipts.owe(told, now_s)
 
     def path_found(self, link: str, peer: str) -> None:
         """News came by this way: it is the one to answer by; the one before is remembered."""
@@ -83,6 +102,7 @@ class Station:
             self.former[link] = before
         self.paths[link] = peer
         self.last_link = link
+        self.known_links.add(link)
 
     def path_lost(self, link: str, peer: str) -> None:
         """A way is gone: the one before it may still be good."""
@@ -125,8 +145,7 @@ class Station:
 
     def closed_waits(self, lanes: Sequence[Lane], now_s: float) -> bool:
         """Whether something that must be encrypted has waited a while for a lane that may."""
-        outbox = self.sender.outbox
-        closed = any(outbox.head(urgent, clear=False) is not None for urgent in (True, False))
+        closed = self.sender.outbox.closed()
         if not closed or not lanes or any(lane.traits.may_encrypt for lane in lanes):
             self.closed_due_s = None
             return False

@@ -116,6 +116,42 @@ def test_a_set_keeps_to_one_cut_and_takes_each_part_once() -> None:
     assert pieces.missing == (0, 2, 3)
 
 
+@given(st.integers(100, 4000), st.integers(40, 400), st.integers(30, 200), st.data())
+def test_a_finer_cut_goes_on_where_a_coarse_one_stopped(
+    size: int, wide: int, thin: int, data: st.DataObject
+) -> None:
+    whole = envelope(size)
+    if not count_parts(len(whole), 4, wide) or not count_parts(len(whole), 4, thin):
+        return
+    coarse = cut(whole, SHORT, wide, KEY)
+    fine = cut(whole, SHORT, thin, KEY, multiple=len(coarse))
+    if len(coarse) == 1 or len(fine) % len(coarse):
+        return
+    left = data.draw(st.sets(st.integers(0, len(coarse) - 1)))
+    rest = [n for n in range(len(fine)) if n * len(coarse) // len(fine) not in left]
+    frames = [*(coarse[n] for n in sorted(left)), *(fine[n] for n in rest)]
+    parts = data.draw(st.permutations(opened(frames)))
+    pieces = PartSet(parts[0].last)
+    for part in parts:
+        assert pieces.envelope(SHORT) is None
+        assert pieces.add(part)
+    assert pieces.envelope(SHORT) == whole
+    assert not any(pieces.add(part) for part in opened(fine)), "all of it is there"
+
+
+def test_what_is_missing_is_named_by_the_finest_cut() -> None:
+    whole = envelope(1000)
+    four = opened(cut(whole, SHORT, 300, KEY))
+    eight = opened(cut(whole, SHORT, 150, KEY, multiple=4))
+    assert (len(four), len(eight)) == (4, 8)
+    pieces = PartSet(3)
+    assert pieces.add(four[1]) and pieces.add(eight[0])
+    assert pieces.missing == (1, 4, 5, 6, 7)
+    assert not pieces.add(eight[3]), "it is inside of one that is there"
+    assert pieces.add(four[0]), "and the other way round"
+    assert set(pieces.missing) == {4, 5, 6, 7}
+
+
 def test_a_set_never_grows_past_the_largest_frame() -> None:
     pieces = PartSet(1)
     assert not pieces.add(Part(SHORT, 0, 1, bytes(FRAME_BYTES_MAX // 2 + 1)))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from crisiskit.model import Precedence
+from crisiskit.step import Carries, Transmit
 from crisiskit.sync.lanes import Lane, choose
 from transports.link import Traits
 
 FREE = Traits(4096, latency_s=2.0)
+FRAME = Transmit("", "", b"", Carries(1, 0, 0))
 SAT = Traits(340, latency_s=1.0, credit_bytes=50, price_credit_micros=100_000)
 
 
@@ -17,14 +19,14 @@ def lanes() -> tuple[Lane, Lane]:
 def test_routine_takes_the_cheapest_and_waits_for_it() -> None:
     wifi, sat = lanes()
     assert choose((sat, wifi), Precedence.ROUTINE, 0, {}) is wifi
-    wifi.busy = True
+    wifi.aloft.append(FRAME)
     assert choose((sat, wifi), Precedence.ROUTINE, 0, {}) is None
 
 
 def test_flash_takes_the_fastest_that_is_free() -> None:
     wifi, sat = lanes()
     assert choose((wifi, sat), Precedence.FLASH, 0, {}) is sat
-    sat.busy = True
+    sat.aloft.append(FRAME)
     assert choose((wifi, sat), Precedence.FLASH, 0, {}) is wifi
 
 
@@ -44,5 +46,5 @@ def test_unanswered_tries_move_an_envelope_to_another_link() -> None:
 
 def test_two_equal_lanes_are_used_together() -> None:
     one, two = Lane("a", "", FREE), Lane("b", "", FREE)
-    one.busy = True
+    one.aloft.append(FRAME)
     assert choose((one, two), Precedence.ROUTINE, 0, {}) is two

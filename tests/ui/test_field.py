@@ -247,7 +247,8 @@ def test_a_crash_of_the_screen_is_no_success(kit: Any, monkeypatch: pytest.Monke
     def broken(self: FieldApp, **_how: object) -> None:
         self._return_code = 1
 
-    monkeypatch.setattr(estimator, "estimator", lambda home: lambda draft: [])
+    monkeypatch.setattr(estimator, "estimator", lambda home, vault: lambda draft: [])
+    monkeypatch.setattr(estimator, "why_waits", lambda home, vault: lambda message: "")
     monkeypatch.setattr(estimator, "currencies", lambda home: {})
     monkeypatch.setattr(keystore, "opened", lambda home: SimpleNamespace(vault=Vault(bytes(32))))
     monkeypatch.setattr(FieldApp, "run", broken)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable
+from fractions import Fraction
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,27 @@ def read_header(frame: bytes) -> tuple[dict[str, Any], bytes, bytes]:
         "salt": salt,
     }
     return fields, bytes([b0 & ~4]) + station_bytes + counter, data.left
+
+
+# -- section 13 ------------------------------------------------------------------------------
+
+
+def read_batch(raw: bytes) -> list[bytes]:
+    """The frames of a batch up to where it is broken, each still to be judged by itself."""
+    need(2 <= len(raw) <= 131_072 and raw[0] & 0xFC == 0x30, "no batch")
+    frames: list[bytes] = []
+    data = Bytes(raw[1:])
+    while data.left and len(frames) < 255:
+        try:
+            length = data.varint()
+            need(length <= 16384, "longer than any frame")
+            frame = data.take(length)
+        except RefusedError:
+            break
+        if len(frame) < 13 or frame[0] & 0xFC == 0x30:
+            continue
+        frames.append(frame)
+    return frames
 
 
 # -- section 4 -------------------------------------------------------------------------------
@@ -335,6 +357,23 @@ def joined(frames: Iterable[bytes], key: bytes) -> bytes:
         check = hashlib.blake2s(frame[:-4], key=key, digest_size=4).digest()
         need(frame[-4:] == check, "check")
         body += rest[2:-4]
+    return body
+
+
+def joined_of_cuts(frames: Iterable[bytes], key: bytes) -> bytes:
+    """The same from parts of several cuts, each number of which divides the greater ones."""
+    slices: dict[Fraction, tuple[Fraction, bytes]] = {}
+    for frame in frames:
+        _, _, rest = read_header(frame)
+        check = hashlib.blake2s(frame[:-4], key=key, digest_size=4).digest()
+        need(frame[-4:] == check, "check")
+        count = rest[1] + 1
+        slices[Fraction(rest[0], count)] = Fraction(rest[0] + 1, count), rest[2:-4]
+    at, body = Fraction(0), b""
+    while at < 1:
+        need(at in slices, "a gap")
+        at, piece = slices[at]
+        body += piece
     return body
 
 

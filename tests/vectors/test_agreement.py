@@ -205,6 +205,23 @@ def assembled(life: Life, header: Header, frame: bytes) -> bytes:
     return whole
 
 
+@pytest.mark.parametrize("seed", range(50))
+def test_parts_of_two_cuts_are_one_envelope(seed: int) -> None:
+    life = Life(Random(seed))
+    header = life.header(FrameKind.SEALED, 3, Precedence.ROUTINE)
+    frame = seal(life.keys, header, life.rng.randbytes(life.rng.randint(400, 2000)))
+    coarse = cut(frame, header, 300, life.keys.part)
+    fine = cut(frame, header, life.rng.randint(80, 140), life.keys.part, len(coarse))
+    times = len(fine) // len(coarse)
+    some = [
+        one if life.rng.random() < 0.5 else fine[times * n : times * (n + 1)]
+        for n, one in enumerate(coarse)
+    ]
+    frames = [part for one in some for part in ([one] if isinstance(one, bytes) else one)]
+    key = life.pairing.keys(life.way, life.epoch, life.salt)["part"]
+    assert reader.joined_of_cuts(frames, key) == reader.read_header(frame)[2]
+
+
 def exchange(life: Life, counter: int, base: int | None) -> int:
     """One envelope through both; the minute of its first record."""
     rng, made = life.rng, content(life.rng)

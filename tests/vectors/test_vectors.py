@@ -16,6 +16,7 @@ from crisiskit.codec.acks import (
     decode_receipt,
     encode_receipt,
 )
+from crisiskit.codec.batch import encode_batch, frames_of
 from crisiskit.codec.chain import chain_next, chain_start, envelope_leaf, merkle_root
 from crisiskit.codec.checkpoint import (
     Checkpoint,
@@ -177,6 +178,18 @@ def test_receipts(vector: Vector) -> None:
     keys, header = LIVES[vector["life"]], header_of(vector["header"])
     assert seal(keys, header, raw(vector["bytes"])) == raw(vector["frame"])
     assert open_frame(keys, header, raw(vector["frame"])) == raw(vector["bytes"])
+
+
+@named(load("batches"))
+def test_batches(vector: Vector) -> None:
+    frames, batch = [raw(one) for one in vector["frames"]], raw(vector["bytes"])
+    if vector["whole"]:
+        assert encode_batch(frames, Precedence(vector["precedence"])) == batch
+        assert frames_of(batch) == frames
+    else:
+        *found, rest = frames_of(batch)
+        assert found == frames
+        assert batch.endswith(rest)
 
 
 @named(load("parts"))

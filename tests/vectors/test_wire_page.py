@@ -77,6 +77,12 @@ def test_receipts(vector: dict[str, Any]) -> None:
     assert receipt == {"time_s": vector["time_s"], "blocks": vector["blocks"]}
 
 
+@named("batches")
+def test_batches(vector: dict[str, Any]) -> None:
+    found = reader.read_batch(bytes.fromhex(vector["bytes"]))
+    assert [frame.hex() for frame in found] == vector["frames"]
+
+
 @named("parts")
 def test_parts(vector: dict[str, Any]) -> None:
     life = LIVES[vector["life"]]

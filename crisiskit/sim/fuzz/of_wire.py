@@ -8,6 +8,7 @@ import unicodedata
 from dataclasses import replace
 
 from crisiskit.codec.acks import PartRequest, Receipt, ack_block, decode_receipt, encode_receipt
+from crisiskit.codec.batch import BATCH_FRAMES_MAX, encode_batch, frames_of
 from crisiskit.codec.content import Content, decode_content, encode_content
 from crisiskit.codec.forms import Filled, Schema, pack, unpack
 from crisiskit.codec.header import (
@@ -44,6 +45,7 @@ def decoders() -> tuple[Decoder, ...]:
         Decoder("references", (_references(),), decode_references, again=encode_references),
         Decoder("part", _parts(), _part, again=_part_again, canonical=True, seal=_sealed_part),
         Decoder("parts", (bytes([0, 1, 60, 1, 1, 60]), bytes([0, 3, 9] * 4)), _part_set),
+        Decoder("batch", _batches(), _batch),
         Decoder("text", _texts(), _text, (MalformedError,), again=_text_again),
         Decoder("form", _forms(), _form),
         Decoder("shown", (*_forms(), b"\0" + SIGNS.encode()), _shown),
@@ -98,6 +100,17 @@ def _part_set(data: bytes) -> None:
     held = sum(map(len, pieces.pieces.values()))
     assert held <= 2 * FRAME_BYTES_MAX, f"{held} bytes are held"
     pieces.envelope(_HEADER)
+
+
+def _batches() -> tuple[bytes, ...]:
+    return tuple(encode_batch(frames, Precedence.FLASH) for frames in (_headers(), _parts()))
+
+
+def _batch(data: bytes) -> None:
+    """The pieces are few, and no byte is in two of them."""
+    pieces = frames_of(data)
+    assert len(pieces) <= BATCH_FRAMES_MAX + 1, f"{len(pieces)} pieces"
+    assert sum(map(len, pieces)) <= len(data), "more came out than went in"
 
 
 # -- what is inside --------------------------------------------------------------------------
