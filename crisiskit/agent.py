@@ -12,7 +12,6 @@ import logging
 import os
 import random
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from crisiskit.clock import offset_s, wall_ms
@@ -24,12 +23,14 @@ from crisiskit.enrolment import own_signature
 from crisiskit.errors import BusyError, CrisiskitError, StoreError
 from crisiskit.floor import Floor
 from crisiskit.installation import Places
+from crisiskit.introducing import StationIntroducer, own_introducer
 from crisiskit.keystore import opened
-from crisiskit.links import ConfiguredLink, configured_links, link_policy
+from crisiskit.links import ConfiguredLink, configured_links, link_policy, relay_policy
 from crisiskit.lock import AgentLock
 from crisiskit.model import Notice
 from crisiskit.panic import erase_home
 from crisiskit.settings import load
+from crisiskit.shown import Shown
 from crisiskit.speaking import Speaking
 from crisiskit.step import Decoding, Now, Raised, Step, Transmit
 from crisiskit.store.commit import WithdrawnError
@@ -46,10 +47,12 @@ from crisiskit.sync.events import (
     LinkDown,
     LinkUp,
     OutboxChanged,
+    PeerFound,
     PeerLost,
     Tick,
 )
 from crisiskit.sync.policy import Policy
+from crisiskit.sync.relay import RelayPolicy
 from crisiskit.trusted import WipeOrdered
 from transports.link import LinkError, LinkState, Phase, Place, RankedLink
 from transports.plain import Fate, Heard, Speaker
@@ -60,8 +63,6 @@ log = logging.getLogger(__name__)
 
 WATCH_S = 0.1
 QUIET_S = 0.25
-SHOW_PHASE_S = 1.0
-SHOW_SIGNAL_S = 15.0
 REOPEN_MIN_S = 1.0
 REOPEN_MAX_S = 300.0
 STORE_RETRY_S = 5.0
@@ -97,9 +98,19 @@ async def run(
                 store.resume_restored(floor.epoch, os.urandom)
             sign = own_signature(home)
             clear = load(home, links=False).clear.allowed
-            run_links = configured_links(home) if links is None else links
-            policy = link_policy(home)
-            agent = Agent(store, run_links, wall_ms, os.urandom, sign, floor, clear, policy)
+            introducer = own_introducer(home)
+            agent = Agent(
+                store,
+                configured_links(home, introducer) if links is None else links,
+                wall_ms,
+                os.urandom,
+                sign,
+                floor,
+                clear,
+                link_policy(home),
+                relay_policy(home),
+                introducer,
+            )
             await agent.run(until_idle, stop)
         wiped = store.meta(WIPE_FACT) is not None
     finally:
@@ -132,24 +143,6 @@ async def _stop_when_erased(keystore: Path, stop: asyncio.Event) -> None:
     stop.set()
 
 
-@dataclass(slots=True)
-class _Shown:
-    """What a link is, and what the link bar shows of it: each showing is a commit."""
-
-    state: LinkState
-    written: LinkState | None = None
-    written_s: float = 0.0
-
-    def due(self, now_s: float) -> bool:
-        """Whether it is time to show a change: a phase soon, bars of signal now and then."""
-        old, new = self.written, self.state
-        if old is None:
-            return True
-        if (old.phase, old.reason, old.status) != (new.phase, new.reason, new.status):
-            return now_s - self.written_s >= SHOW_PHASE_S
-        return old != new and now_s - self.written_s >= SHOW_SIGNAL_S
-
-
 class Agent:
     """Runs links around an engine over a store."""
 
@@ -163,6 +156,8 @@ class Agent:
         floor: Floor | None = None,
         clear: bool = False,
         policy: Policy | None = None,
+        relay: RelayPolicy | None = None,
+        introducer: StationIntroducer | None = None,
     ) -> None:
         self._policy = policy
         self._store = store
@@ -172,6 +167,9 @@ class Agent:
         self._sign = sign
         self._floor = floor
         self._clear = clear
+        self._relay = relay
+        self._introducer = introducer
+        self._neighbours: dict[tuple[str, str], str] = {}
         self._life = 0
         self._known: set[int] = set()
         self._trust: bytes | None = None
@@ -179,7 +177,7 @@ class Agent:
         self._up: set[str] = set()
         self._settled: set[str] = set()
         self._courier = Courier(store, self, {link.name for link in links}, wall)
-        self._shown = {link.name: _Shown(LinkState(Phase.OPENING)) for link in links}
+        self._shown = {link.name: Shown(LinkState(Phase.OPENING)) for link in links}
         self._talks = {
             link.name: Speaking(store, link.name, link.link)
             for link in links
@@ -228,15 +226,26 @@ class Agent:
             self._floor.rise_to(self._store.newest_epoch())
         snapshot = self._store.snapshot()
         paths = self._engine.paths() if self._engine else {}
+        offers = self._engine.offers() if self._engine else {}
         self._known = {item.delivery for item in snapshot.queue}
         self._trust = self._store.meta(TRUST_FACT)
         self._engine = engine = Engine(
-            snapshot, self._entropy, self._sign, self._store, self._clear, self._policy
+            snapshot,
+            self._entropy,
+            self._sign,
+            self._store,
+            self._clear,
+            self._policy,
+            self._relay,
         )
-        engine.adopt(paths)
+        engine.adopt(paths, offers)
+        if self._introducer is not None:
+            self._introducer.refused = snapshot.revoked
         for link in self._courier.beside(self._links):
             if link.name in self._up:
                 self._commit(engine.handle(LinkUp(link.name, link.link.traits), self._now()))
+        for (name, peer), words in self._neighbours.items():
+            self._commit(engine.handle(PeerFound(name, peer, words), self._now()))
 
     def _handle(self, event: Event) -> bool:
         """Event, commit, then send; whether a frame was taken in.
@@ -393,6 +402,8 @@ class Agent:
             self._quietly(LinkUp(link.name, link.link.traits))
         elif not up and link.name in self._up:
             self._up.discard(link.name)
+            for way in [way for way in self._neighbours if way[0] == link.name]:
+                del self._neighbours[way]
             self._quietly(LinkDown(link.name))
         if state.reason:
             self._settled.add(link.name)
@@ -540,8 +551,14 @@ class _Receiver:
         """Note what became of plain words; raises if that was not possible."""
         self._agent._talks[self._link.name].fate(fate)
 
+    def peer_found(self, peer: str, name: str) -> None:
+        """A neighbour proved who it is."""
+        self._agent._neighbours[self._link.name, peer] = name
+        self._agent._quietly(PeerFound(self._link.name, peer, name))
+
     def peer_lost(self, peer: str) -> None:
         """A peer of a listening link is gone."""
+        self._agent._neighbours.pop((self._link.name, peer), None)
         self._agent._quietly(PeerLost(self._link.name, peer))
 
     def billed(self, frame_bytes: int) -> None:

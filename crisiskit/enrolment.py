@@ -6,7 +6,6 @@ complete. Keys are made here and stay here; only the three enrolment files leave
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import closing
@@ -150,7 +149,7 @@ def activate(home: Path, reply: bytes) -> Installation:
     ``already_active``, TrustError ``enrol_...``.
     """
     kit = _of_role(home, KIT)
-    digest, keys = hashlib.sha256(reply).digest(), opened(home)
+    keys = opened(home)
     if not kit.active:
         secret, request = _asked(home, keys)
         network, identity = read_network(kit.places), _kit_identity(keys)
@@ -161,9 +160,9 @@ def activate(home: Path, reply: bytes) -> Installation:
                 pairing,
                 own_fp=identity.fingerprint,
                 kit_number=str(number).encode(),
-                activated_by=digest,
+                certificate=reply,
             )
-    elif _activated_by(home) != digest:
+    elif _certificate(home) != reply:
         raise CrisiskitError("already_active", number=kit.kit_number)
     if keys.secret(ASKED) is not None:
         keys.put(**{ASKED: None})
@@ -176,6 +175,14 @@ def own_signature(home: Path) -> Sign:
     if station.role == CENTER:
         return center_identity(Places.of(home)).sign
     return _kit_identity(opened(home)).sign
+
+
+def own_public(home: Path) -> bytes:
+    """The public key that belongs to ``own_signature``. Raises as that does."""
+    station = open_installation(home)
+    if station.role == CENTER:
+        return center_identity(Places.of(home)).authority_public
+    return _kit_identity(opened(home)).public
 
 
 def read_network(places: Places) -> CenterFile:
@@ -295,9 +302,9 @@ def _number_for(asked: Request, kits: Sequence[Admitted], highest: int) -> int:
     return number
 
 
-def _activated_by(home: Path) -> bytes:
+def _certificate(home: Path) -> bytes:
     with looking(home) as views:
-        return views.fact("activated_by")
+        return views.fact("certificate")
 
 
 def _asked(home: Path, keys: Keys) -> tuple[bytes, bytes]:

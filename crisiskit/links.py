@@ -12,7 +12,9 @@ from crisiskit.settings import FILE_NAME, LinkSettings, Settings, load
 from crisiskit.step import Purse
 from crisiskit.sync.budget import Budget
 from crisiskit.sync.policy import Policy, Terms
+from crisiskit.sync.relay import RelayPolicy
 from transports import catalog
+from transports.introduction import Introduced, Introducer
 from transports.link import Link, Traits
 
 MICROS_PER_UNIT = 1_000_000
@@ -29,13 +31,18 @@ class ConfiguredLink:
     link: Link
 
 
-def configured_links(home: Path) -> list[ConfiguredLink]:
-    """All links of the settings file, none of them open. Raises SettingsError."""
+def configured_links(home: Path, introducer: Introducer | None = None) -> list[ConfiguredLink]:
+    """All links of the settings file, none of them open. Raises SettingsError.
+
+    ``introducer`` is for those whose peers must prove who they are.
+    """
     settings = load(home)
     links = []
     for table in settings.links:
         traits = _traits(table, settings)
         link = catalog.find(table.kind).open(table.options, traits)
+        if isinstance(link, Introduced):
+            link.introducer = introducer
         links.append(ConfiguredLink(table.name, table.kind, traits, link))
     return links
 
@@ -76,6 +83,25 @@ def _terms(table: LinkSettings, settings: Settings, path: Path) -> Terms:
         key = f"link {table.name}.budget"
         raise SettingsError("settings_wrong_value", path=path, key=key, why=wrong)
     return Terms(traits, table.hours, budget)
+
+
+def relay_policy(home: Path) -> RelayPolicy:
+    """What the settings let this station do for neighbours. Raises SettingsError."""
+    settings = load(home)
+    relay = settings.relay
+    ways = [_traits(table, settings) for table in settings.links]
+    return RelayPolicy(
+        relay.allowed,
+        Precedence[relay.precedence.upper()],
+        relay.credits_day,
+        relay.bytes_day,
+        min((traits.mtu_bytes for traits in ways if _carries_on(traits)), default=0),
+    )
+
+
+def _carries_on(traits: Traits) -> bool:
+    """Whether a link may lead to the center without help, and carries what is encrypted."""
+    return not traits.proves and traits.may_encrypt and traits.returns
 
 
 def _traits(table: LinkSettings, settings: Settings) -> Traits:

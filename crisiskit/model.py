@@ -248,7 +248,7 @@ class LinkView:
     """A link as the link bar shows it, with what it has cost so far today.
 
     ``clear``: all that goes out by it can be read by all. ``status``: what the device itself said
-    of its last try, see :class:`transports.link.LinkState`.
+    of its last try, see :class:`transports.link.LinkState`. ``neighbours`` are there by it now.
     """
 
     name: str
@@ -263,6 +263,34 @@ class LinkView:
     bytes_today: int
     clear: bool = False
     status: str = ""
+    neighbours: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A station of this network that was met on a local network.
+
+    ``peer``: ``center`` or a kit number in digits; ``name`` as its certificate says; ``here``
+    whether it is there now; ``met_at`` in ms.
+    """
+
+    link: str
+    peer: str
+    name: str
+    here: bool
+    met_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """What is carried for neighbours: frames and bytes that wait here, and what went on today."""
+
+    frames: int
+    frame_bytes: int
+    kits: int
+    frames_today: int
+    credits_today: int
+    bytes_today: int
 
 
 @dataclass(frozen=True, slots=True)

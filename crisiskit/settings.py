@@ -3,8 +3,8 @@
 ``settings.toml`` holds ``language``, ``name``, ``log_level``, ``key_file``, a ``[screen]`` table
 and one ``[[link]]`` table for each link: ``name``, ``kind``, optionally ``price``, ``budget``,
 ``hours`` and ``clear``, and the keys of that kind. ``[clear]`` says whether messages may be
-readable by all, ``[planner]`` how long they wait for a free link, ``[gps]`` where a satellite
-receiver is. Secrets never stand in it.
+readable by all, ``[planner]`` how long they wait for a free link, ``[relay]`` what is done for
+neighbours, ``[gps]`` where a satellite receiver is. Secrets never stand in it.
 """
 
 from __future__ import annotations
@@ -103,6 +103,19 @@ class PlannerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     priority_patience: str = "5m"
 
 
+class RelaySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The ``[relay]`` table: what a kit does for neighbours who have no way of their own.
+
+    On links that cost it carries what is at least as urgent as ``precedence``, up to
+    ``credits_day`` a day, or ``bytes_day`` where bytes are billed; on free links everything.
+    """
+
+    allowed: bool = True
+    precedence: Literal["routine", "priority", "immediate", "flash"] = "immediate"
+    credits_day: Annotated[int, Meta(ge=0, le=100_000)] = 20
+    bytes_day: Annotated[int, Meta(ge=0, le=10**9)] = 20_000
+
+
 class GpsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The ``[gps]`` table: a receiver on a serial ``port``, or ``gpsd`` at HOST:PORT; or none.
 
@@ -146,6 +159,7 @@ class Settings(Struct, frozen=True):
     clear: ClearSettings = ClearSettings()
     key_file: str | None = None
     screen: ScreenSettings = ScreenSettings()
+    relay: RelaySettings = RelaySettings()
     gps: GpsSettings = GpsSettings()
     patience: Patience = Patience()
 
@@ -158,6 +172,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     screen: ScreenSettings = ScreenSettings()
     link: Annotated[tuple[dict[str, Any], ...], Meta(max_length=LINKS_MAX)] = ()
     clear: ClearSettings = ClearSettings()
+    relay: RelaySettings = RelaySettings()
     gps: GpsSettings = GpsSettings()
     planner: PlannerSettings = PlannerSettings()
 
@@ -205,6 +220,7 @@ def load(home: Path, *, links: bool = True, find: Find | None = None) -> Setting
         file.clear,
         file.key_file,
         file.screen,
+        file.relay,
         file.gps,
         _patience(reader, file.planner),
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from crisiskit.model import Direction, Precedence
-from crisiskit.step import Life, PartArrived, Purse, Queued
+from crisiskit.step import Life, PartArrived, Purse, Queued, RelayState
 from crisiskit.trusted import OrderState
 
 if TYPE_CHECKING:
@@ -128,3 +128,13 @@ class Snapshot:
     orders: OrderState | None = None
     purses: tuple[tuple[str, Purse], ...] = ()
     days: tuple[tuple[str, Purse], ...] = ()
+    relay: RelayState = field(default_factory=RelayState)
+
+    @property
+    def revoked(self) -> frozenset[int]:
+        """The numbers of kits that are refused here: by a trust list, or by this center."""
+        if self.orders is None:
+            return frozenset()
+        refused = self.orders.refused
+        numbers = (one.kit_number for one in self.pairings if one.pairing in refused)
+        return self.orders.trust.revoked.union(numbers)

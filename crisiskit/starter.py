@@ -32,6 +32,10 @@ _KIT: tuple[Example, ...] = (
         ('name = "lan"', 'kind = "tcp"', 'host = "192.0.2.10"', "port = 7411"),
     ),
     (
+        N_("Kits and the center on the same local network, who find each other by themselves."),
+        ('name = "nearby"', 'kind = "neighbours"'),
+    ),
+    (
         N_("A radio modem or a cable on a serial port."),
         ('name = "radio"', 'kind = "serial"', 'port = "/dev/ttyUSB1"', "baud = 9600"),
     ),
@@ -63,6 +67,10 @@ _CENTER: tuple[Example, ...] = (
             'credentials_file = "/etc/crisiskit/rockblock.login"',
             'price = { credit_micros = 110000, currency = "EUR" }',
         ),
+    ),
+    (
+        N_("Kits and the center on the same local network, who find each other by themselves."),
+        ('name = "nearby"', 'kind = "neighbours"'),
     ),
     (
         N_("A radio modem or a cable on a serial port."),

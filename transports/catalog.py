@@ -25,6 +25,7 @@ BUILT_IN = {
     "wss-listen": "transports.websocket:WssListen",
     "directip": "transports.directip:DirectIp",
     "folder": "transports.folder:Folder",
+    "neighbours": "transports.neighbours:Neighbours",
     "ax25": "transports.ax25:Ax25",
     "sms": "transports.sms:Sms",
 }

@@ -83,6 +83,7 @@ class Traits:
     copy of all that the far end is not known to hold, whatever other links do.
     ``may_encrypt``: false where encryption is forbidden: all that goes out can be read by all.
     ``flights``: how many ``send`` calls to one peer may run at the same time.
+    ``proves``: its peers have proved who they are: the word is ``center`` or a kit's number.
     """
 
     mtu_bytes: int
@@ -99,6 +100,7 @@ class Traits:
     carried: bool = False
     may_encrypt: bool = True
     flights: int = 1
+    proves: bool = False
 
     @property
     def metered(self) -> bool:
@@ -160,6 +162,9 @@ class Receiver(Protocol):
 
     def state(self, state: LinkState) -> None:
         """Tell the newest state; cheap, may be called at every change."""
+
+    def peer_found(self, peer: str, name: str) -> None:
+        """A peer that proved who it is can be reached by that word; ``name`` is for people."""
 
     def peer_lost(self, peer: str) -> None:
         """A peer of a listening link can no longer be reached by that word."""

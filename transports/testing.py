@@ -55,6 +55,7 @@ class Inbox:
         self.places: list[Place | None] = []
         self.notices: list[tuple[str, str]] = []
         self.states: list[LinkState] = []
+        self.found: list[tuple[str, str]] = []
         self.lost: list[str] = []
         self.billed_bytes: list[int] = []
         self.refuse = 0
@@ -72,6 +73,10 @@ class Inbox:
     def state(self, state: LinkState) -> None:
         """Keep it."""
         self.states.append(state)
+
+    def peer_found(self, peer: str, name: str) -> None:
+        """Keep it."""
+        self.found.append((peer, name))
 
     def peer_lost(self, peer: str) -> None:
         """Keep it."""

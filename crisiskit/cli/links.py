@@ -16,13 +16,14 @@ from crisiskit.installation import agent_runs, looking
 from crisiskit.model import Precedence
 
 if TYPE_CHECKING:
-    from crisiskit.model import LinkView
+    from crisiskit.model import Carrying, LinkView, Neighbour
     from crisiskit.prospects import Prospects
     from crisiskit.settings import LinkSettings
     from crisiskit.sync.budget import Budget
 
 _MICROS = 1_000_000
 _DOWN = "down"
+NEIGHBOURS = "neighbours"
 
 
 @click.command(
@@ -33,6 +34,7 @@ _DOWN = "down"
 @home_option
 def links(home: Path, as_json: bool) -> None:
     """Show the links."""
+    from crisiskit.nearby import carrying_words, neighbours_words
     from crisiskit.prospects import Prospects
     from crisiskit.settings import load
 
@@ -40,9 +42,12 @@ def links(home: Path, as_json: bool) -> None:
         tables = load(home).links
         seen = {view.name: view for view in views.links(wall_ms())}
         prospects = Prospects(home, views)
+        met, carrying = views.neighbours(), views.carrying(wall_ms())
     if as_json:
         for table in tables:
-            emit({**_row(table, seen.get(table.name)), **_terms(table.name, prospects)})
+            here = [one for one in met if one.link == table.name and one.here]
+            row = _row(table, seen.get(table.name)) | _terms(table.name, prospects)
+            emit(row | _nearby_row(table, here, carrying))
         return
     if not tables:
         say(_("No link is set up: name one in {path}").format(path=home / "settings.toml"))
@@ -57,6 +62,11 @@ def links(home: Path, as_json: bool) -> None:
         view = seen.get(table.name)
         if view is not None and (told := _told(view)):
             click.echo(f"{table.name}: {told}")
+    for table in tables if agent_runs(home) else ():
+        if table.kind == NEIGHBOURS:
+            say(neighbours_words(table.name, met))
+    if words := carrying_words(carrying):
+        say(words)
 
 
 def _terms(name: str, prospects: Prospects) -> dict[str, object]:
@@ -134,6 +144,22 @@ def _row(table: LinkSettings, view: LinkView | None) -> dict[str, object]:
         "byte_price": table.price.byte_micros / _MICROS,
         "currency": table.price.currency,
         "clear": table.clear or bool(view and view.clear),
+    }
+
+
+def _nearby_row(
+    table: LinkSettings, here: list[Neighbour], carrying: Carrying
+) -> dict[str, object]:
+    """Who is here, and what is carried for them, of a link to neighbours."""
+    if table.kind != NEIGHBOURS:
+        return {}
+    return {
+        "neighbours": [{"peer": one.peer, "name": one.name} for one in here],
+        "carried_waiting": carrying.frames,
+        "carried_waiting_bytes": carrying.frame_bytes,
+        "carried_today": carrying.frames_today,
+        "carried_today_bytes": carrying.bytes_today,
+        "carried_today_credits": carrying.credits_today,
     }
 
 

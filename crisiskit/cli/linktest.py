@@ -120,6 +120,9 @@ class _Watcher:
             self.state_told = state
             self.decided.set()
 
+    def peer_found(self, peer: str, name: str) -> None:
+        """Nobody is awaited."""
+
     def peer_lost(self, peer: str) -> None:
         """Nobody is awaited."""
 

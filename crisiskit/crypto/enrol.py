@@ -203,6 +203,14 @@ def make_reply(center: CenterIdentity, kit_number: int, request: Request) -> byt
 
 def read_reply(data: bytes, kit_fp: bytes, request: bytes, center: CenterFile) -> Certificate:
     """The kit's certificate, if it answers exactly ``request``. Raises TrustError ``enrol_...``."""
+    found = read_certificate(data, center.network_id, center.authority_public)
+    if found.kit_fp != kit_fp or found.request_digest != hashlib.sha256(request).digest():
+        raise TrustError("enrol_not_for_this_kit")
+    return found
+
+
+def read_certificate(data: bytes, network_id: bytes, authority_public: bytes) -> Certificate:
+    """A reply as anybody of the network may read it. Raises TrustError ``enrol_...``."""
     reader, signature = _opened(data, _REPLY)
     try:
         number, named = reader.uint(2), reader.take(FINGERPRINT_BYTES)
@@ -210,11 +218,9 @@ def read_reply(data: bytes, kit_fp: bytes, request: bytes, center: CenterFile) -
         name = _read_name(reader)
     except MalformedError:
         raise TrustError("enrol_damaged") from None
-    if network != center.network_id:
+    if network != network_id:
         raise TrustError("enrol_wrong_network")
-    _verify(data, signature, center.authority_public)
-    if named != kit_fp or digest != hashlib.sha256(request).digest():
-        raise TrustError("enrol_not_for_this_kit")
+    _verify(data, signature, authority_public)
     return Certificate(number, named, network, digest, name)
 
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crisiskit.doctor import neighbours
 from crisiskit.doctor.finding import Finding, ok, warning, wrong
 from crisiskit.doctor.station import receiver
 from crisiskit.errors import CrisiskitError
@@ -48,6 +49,7 @@ def findings(home: Path) -> Iterator[Finding]:
     ours = agent_runs(home)
     for link in links:
         yield _link(link, ours, link.name in clear)
+    yield from neighbours.findings(home, settings)
 
 
 def _link(link: LinkSettings, ours: bool, clear: bool) -> Finding:

@@ -56,6 +56,9 @@ def link_words(link: LinkView, currencies: Currencies = EUROS) -> str:
         parts.append(clear_words(clear=True))
     if link.signal is not None and link.phase != Phase.DOWN:
         parts.append(_("signal {bars}/{most}").format(bars=link.signal, most=BARS_MAX))
+    if link.neighbours:
+        here = ngettext("{n} neighbour", "{n} neighbours", link.neighbours)
+        parts.append(here.format(n=link.neighbours))
     if link.waiting:
         parts.append(_("{n} waiting there").format(n=link.waiting))
     if link.credits_today:

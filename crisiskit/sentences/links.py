@@ -120,6 +120,10 @@ LINK_ERRORS = {
     "stick_silent": N_(
         "The agent does not answer. See “crisiskit doctor”; what was not sent stays kept."
     ),
+    "zeroconf_missing": N_(
+        "Neighbours cannot be found by themselves: the package zeroconf is missing. Install it "
+        "with: pip install zeroconf. Or set search = false and name them under peers."
+    ),
     "port_in_use": N_(
         "Another program is listening on {address}. Stop it, or choose another port."
     ),

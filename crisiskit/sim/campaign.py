@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from crisiskit.model import Precedence
@@ -18,6 +18,7 @@ from crisiskit.sync.budget import UNLIMITED, Budget
 from crisiskit.sync.events import FrameReceived, PeerLost
 from crisiskit.sync.hours import ALWAYS, Hours
 from crisiskit.sync.patience import Patience
+from crisiskit.sync.relay import RelayPolicy
 from transports.link import Traits
 
 HOUR = 3600.0
@@ -28,6 +29,7 @@ STRANGER_S = 600.0
 
 _SAT_UP = Traits(340, 10, 20, credit_bytes=50, repeat_s=1800, receipt_delay_s=600)
 _SAT_DOWN = replace(_SAT_UP, mtu_bytes=270, listens=True, lasting_peers=True)
+_LAN = Traits(4096, listens=True, proves=True)
 _RADIO = Traits(64, 0.5, 120, repeat_s=6)
 _HOURS = [Hours(((360, 1320),)), Hours(((1200, 300),)), Hours(((0, 60), (720, 780)))]
 
@@ -46,6 +48,8 @@ class Plan:
     clock_jumps: int
     injections: int
     patience: Patience | None = None
+    dark: frozenset[str] = frozenset()
+    relay: RelayPolicy = field(default_factory=RelayPolicy)
 
     @property
     def kit_hours(self) -> float:
@@ -67,7 +71,8 @@ def draw(seed: int) -> Plan:
         clock_jumps=rng.choice([0, 0, 1, 3]),
         injections=rng.choice([0, 50, 300]),
     )
-    return _with_terms(plan, random.Random(f"terms {seed}"))
+    plan = _with_terms(plan, random.Random(f"terms {seed}"))
+    return _with_neighbours(plan, random.Random(f"neighbours {seed}"))
 
 
 def _with_terms(plan: Plan, rng: random.Random) -> Plan:
@@ -84,6 +89,29 @@ def _with_terms(plan: Plan, rng: random.Random) -> Plan:
     )
     patience = rng.choice([Patience(), Patience(0, 0), Patience(4 * HOUR, HOUR)])
     return replace(plan, carriers=carriers, patience=patience)
+
+
+def _with_neighbours(plan: Plan, rng: random.Random) -> Plan:
+    """In every other world kits are on one local network, and some have nothing else.
+
+    Over satellite alone a relay must be let carry everything, or some of it waits for ever.
+    """
+    if plan.kits < 2 or rng.random() < 0.5:
+        return plan
+    lan = Carrier(
+        "lan",
+        _LAN,
+        _LAN,
+        loss=rng.choice([0.0, 0.02]),
+        outage_s=rng.choice([0.0, 3000.0, 60_000.0]),
+        outage_every_s=90_000.0,
+        members=rng.choice([None, frozenset(f"kit-{n}" for n in range(1, plan.kits + 1))]),
+    )
+    dark = frozenset(f"kit-{n}" for n in range(2, plan.kits + 1) if rng.random() < 0.7)
+    free = any(not carrier.up.metered for carrier in plan.carriers)
+    generous = RelayPolicy(True, Precedence.ROUTINE, rng.choice([60, 500]), mtu_bytes=64)
+    policy = RelayPolicy(mtu_bytes=64) if free and rng.random() < 0.5 else generous
+    return replace(plan, carriers=(*plan.carriers, lan), dark=dark, relay=policy)
 
 
 def _carriers(rng: random.Random) -> tuple[Carrier, ...]:
@@ -120,8 +148,16 @@ def _carriers(rng: random.Random) -> tuple[Carrier, ...]:
 
 def run(plan: Plan, folder: Path) -> Tally:
     """Live through a plan. Raises BrokenPromiseError."""
-    world = World(folder, plan.carriers, plan.kits, plan.seed, patience=plan.patience)
-    checker = Checker(world)
+    world = World(
+        folder,
+        plan.carriers,
+        plan.kits,
+        plan.seed,
+        patience=plan.patience,
+        dark=plan.dark,
+        relay=plan.relay,
+    )
+    checker = Checker(world, resets=bool(plan.restores or plan.clock_jumps))
     world.observer = checker
     span_s = plan.hours * HOUR
     for n in range(plan.messages):
@@ -221,6 +257,11 @@ def _inject(checker: Checker) -> None:
     elif how == 4:
         changed[1] = world.rng.randrange(256)
     checker.tally.injected += 1
+    if world.carriers[link].up.proves:
+        # Strangers are not heard there; a neighbour may still say anything.
+        peer = str(world.rng.randint(1, len(world.kits)))
+        world.tell(target, FrameReceived(link, peer, bytes(changed)))
+        return
     peer = f"stranger-{checker.tally.injected}" if target is world.center else ""
     world.receive(target, FrameReceived(link, peer, bytes(changed)))
     if peer:

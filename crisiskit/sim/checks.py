@@ -15,13 +15,17 @@ from crisiskit.step import (
     Acknowledged,
     Answered,
     Arrived,
+    Carried,
+    CarriedOn,
     Change,
     Sealed,
     Spent,
     Transmit,
     Unpacked,
 )
+from crisiskit.store.frames import BYTES_IN_SQL
 from crisiskit.sync.budget import DAY_MS
+from crisiskit.sync.relay import QUOTA_BYTES
 from crisiskit.sync.sender import WINDOW
 
 OWN_TALK_MOST = 3
@@ -42,10 +46,11 @@ class Tally:
     crashes: int = 0
     restores: int = 0
     injected: int = 0
+    carried: int = 0
 
     def add(self, other: Tally) -> None:
         """Put the figures of another world to these."""
-        for name in ("said", "held", "frames", "crashes", "restores", "injected"):
+        for name in ("said", "held", "frames", "crashes", "restores", "injected", "carried"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
@@ -55,7 +60,8 @@ class Checker:
 
     ``said``: every text, with its writer and its reader. ``forgotten``: the record digests
     that a station lost by being restored, which others may have seen it hold. ``paid``: credits
-    by station, link and day of its clock.
+    by station, link and day of its clock. ``resets``: clocks and backups are set back here, and
+    with them what was spent in a day.
     """
 
     world: World
@@ -63,6 +69,7 @@ class Checker:
     said: dict[str, tuple[str, str]] = field(default_factory=dict)
     forgotten: dict[str, set[bytes]] = field(default_factory=dict)
     paid: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    resets: bool = False
 
     # -- while the world runs --------------------------------------------------------------
 
@@ -75,6 +82,8 @@ class Checker:
                 self._nothing_forged(change)
             elif isinstance(change, Spent):
                 self._budget_kept(station, change)
+            elif isinstance(change, Carried | CarriedOn):
+                self._relay_rules(station, change)
         sealed = any(isinstance(change, Sealed) for change in changes)
         if sealed and station.engine is not None:
             self._bounds(station)
@@ -82,6 +91,8 @@ class Checker:
     def leaves(self, station: Station, transmit: Transmit) -> None:
         """Nothing slower leaves by a link while a FLASH waits for it."""
         self.tally.frames += 1
+        if transmit.relayed:
+            return
         for frame in frames_of(transmit.frame):
             self._leaves(station, transmit, frame)
 
@@ -144,6 +155,22 @@ class Checker:
         for record in arrived.records:
             if record.kind.for_people and record.text not in self.said:
                 raise BrokenPromiseError("a text that nobody wrote")
+
+    def _relay_rules(self, station: Station, change: Carried | CarriedOn) -> None:
+        """Quota and budget are kept, and nobody carries what is his own."""
+        db = station.store._db
+        if isinstance(change, Carried):
+            rows = db.execute(f"SELECT kit_number, sum({BYTES_IN_SQL}) FROM carried GROUP BY 1")
+            if any(size > QUOTA_BYTES for _, size in rows):
+                raise BrokenPromiseError(f"{station.name}: carries more than the quota")
+            if change.kit_number == self.world.stations.index(station) or station.is_center:
+                raise BrokenPromiseError(f"{station.name}: carries its own")
+            return
+        self.tally.carried += 1
+        most = self.world.relay.credits_day
+        rows = db.execute("SELECT day, sum(credits) FROM carried_on GROUP BY day")
+        if not self.resets and any(credits > most for _, credits in rows):
+            raise BrokenPromiseError(f"{station.name}: spends more for others than its budget")
 
     def _bounds(self, station: Station) -> None:
         """One query at a time; and, where nothing is repeated for a restored side, the window."""

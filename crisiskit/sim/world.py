@@ -21,6 +21,7 @@ from crisiskit.crypto.identity import KitIdentity, network_id
 from crisiskit.crypto.keys import root_key
 from crisiskit.crypto.vault import Vault
 from crisiskit.model import CENTER, Direction, Precedence, RecordKind
+from crisiskit.sim.neighbourhood import Neighbourhood
 from crisiskit.step import Change, EpochOpened, Now, Step, Transmit
 from crisiskit.store.store import Draft, NewPairing, Store
 from crisiskit.store.views import Views
@@ -40,6 +41,7 @@ from crisiskit.sync.events import (
 from crisiskit.sync.hours import ALWAYS, Hours
 from crisiskit.sync.patience import Patience
 from crisiskit.sync.policy import Policy, Terms
+from crisiskit.sync.relay import Offers, RelayPolicy
 from transports.link import Traits
 
 EPOCH_MS = 1_790_000_000_000
@@ -48,7 +50,11 @@ VAULT = Vault(bytes(32))
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """How a simulated link behaves. Chances are per frame, times in seconds."""
+    """How a simulated link behaves. Chances are per frame, times in seconds.
+
+    Where its traits say that peers prove who they are, all ``members`` (None: everybody) meet
+    there, and a frame that is lost ends the line between two of them.
+    """
 
     name: str
     up: Traits
@@ -63,6 +69,7 @@ class Carrier:
     outage_every_s: float = 0.0
     hours: Hours = ALWAYS
     budget: Budget = UNLIMITED
+    members: frozenset[str] | None = None
 
     def out(self, now_s: float) -> bool:
         """Whether nothing can be sent now."""
@@ -110,11 +117,19 @@ class World:
         seed: int = 0,
         clear: bool = False,
         patience: Patience | None = None,
+        dark: frozenset[str] = frozenset(),
+        relay: RelayPolicy | None = None,
     ) -> None:
-        """``patience``: with it the hours and budgets of carriers count, else nothing waits."""
+        """``patience``: with it the hours and budgets of carriers count, else nothing waits.
+
+        ``dark``: the kits that have no link but those to neighbours.
+        """
         self.rng = random.Random(seed)
         self._clear = clear
         self._patience = patience
+        self._dark = dark
+        self.relay = relay or RelayPolicy()
+        self._neighbours = Neighbourhood(self)
         self.now_s = 0.0
         self.carriers = {carrier.name: carrier for carrier in carriers}
         self.frames: list[tuple[float, str, str, bytes]] = []
@@ -271,8 +286,13 @@ class World:
 
     # -- stations --------------------------------------------------------------------------
 
-    def start(self, station: Station, paths: Mapping[int, Mapping[str, str]] | None = None) -> None:
-        """A process life begins; `paths` are kept by an engine that only starts again in it."""
+    def start(
+        self,
+        station: Station,
+        paths: Mapping[int, Mapping[str, str]] | None = None,
+        offers: Offers | None = None,
+    ) -> None:
+        """A process life begins; `paths` and `offers` are kept by one that only starts again."""
         station.life += 1
         snapshot = station.store.snapshot()
         station.known = {item.delivery for item in snapshot.queue}
@@ -283,8 +303,9 @@ class World:
             station.store,
             self._clear,
             self._policy(station),
+            self.relay,
         )
-        station.engine.adopt(paths or {})
+        station.engine.adopt(paths or {}, offers or {})
         station.up, station.wake_s = set(), None
         for name in self.carriers:
             self._link_up(station, name)
@@ -305,7 +326,9 @@ class World:
         station.life += 1
         self.at(self.now_s + for_s, lambda: self.start(station))
         for name, carrier in self.carriers.items():
-            if station.is_center and not carrier.down.lasting_peers:
+            if carrier.up.proves and name in station.up:
+                self._neighbours.left(station, name)
+            elif station.is_center and not carrier.down.lasting_peers:
                 for kit in self.kits:
                     self._disconnect(kit, name, for_s)
 
@@ -351,7 +374,7 @@ class World:
             if self.observer is not None:
                 self.observer.committed(station, step.changes)
         if step.restart:
-            self.start(station, station.engine.paths())
+            self.start(station, station.engine.paths(), station.engine.offers())
             return step.taken
         self._act(station, step)
         for job in step.decodings:
@@ -376,6 +399,8 @@ class World:
 
     def _link_up(self, station: Station, name: str) -> None:
         carrier = self.carriers[name]
+        if not self._has(station, carrier):
+            return
         if carrier.out(self.now_s):
             over = self.now_s - self.now_s % carrier.outage_every_s + carrier.outage_s
             life = station.life
@@ -384,6 +409,13 @@ class World:
         if station.engine is not None and name not in station.up:
             station.up.add(name)
             self.tell(station, LinkUp(name, carrier.down if station.is_center else carrier.up))
+            if carrier.up.proves:
+                self._neighbours.joined(station, name)
+
+    def _has(self, station: Station, carrier: Carrier) -> bool:
+        if carrier.members is not None and station.name not in carrier.members:
+            return False
+        return carrier.up.proves or station.name not in self._dark
 
     def _transmit(self, station: Station, transmit: Transmit) -> None:
         carrier = self.carriers[transmit.link]
@@ -407,12 +439,17 @@ class World:
         if station.life == life and name in station.up:
             station.up.discard(name)
             self.tell(station, LinkDown(name))
+            if self.carriers[name].up.proves:
+                self._neighbours.left(station, name)
             self._link_up(station, name)
             if station.is_center and not self.carriers[name].down.lasting_peers:
                 for kit in self.kits:
                     self._disconnect(kit, name, for_s=0.0)
 
     def _fly(self, station: Station, transmit: Transmit, carrier: Carrier, done: float) -> None:
+        if carrier.up.proves:
+            self._hand_over(station, transmit, carrier, done)
+            return
         copies = 1 + (self.rng.random() < carrier.repeat)
         for _ in range(copies):
             if self.rng.random() < carrier.loss:
@@ -423,6 +460,24 @@ class World:
             peer = "" if station.is_center else station.name
             event = FrameReceived(transmit.link, peer, transmit.frame)
             self.at(done + self.rng.uniform(*carrier.delay_s), self._landing(target, event))
+
+    def _hand_over(
+        self, station: Station, transmit: Transmit, carrier: Carrier, done: float
+    ) -> None:
+        """To a neighbour: in order and once, or the line breaks."""
+        target = self._neighbours.reached(transmit)
+        if target is None:
+            return
+        event = FrameReceived(transmit.link, self._neighbours.word(station), transmit.frame)
+
+        def land() -> None:
+            if transmit.link in target.up and transmit.link in station.up:
+                self.receive(target, event)
+
+        if self.rng.random() < carrier.loss:
+            self.at(done, lambda: self._neighbours.parted(station, target, transmit.link))
+        else:
+            self.at(done + carrier.delay_s[0], land)
 
     def _landing(self, target: Station, event: FrameReceived) -> Callable[[], object]:
         return lambda: self.receive(target, event)

@@ -31,7 +31,7 @@ from crisiskit.step import (
     Spent,
     Vouched,
 )
-from crisiskit.store import arrivals, orders, spending
+from crisiskit.store import arrivals, orders, relay, spending
 from crisiskit.store.arrivals import share
 from crisiskit.store.connect import Database
 from crisiskit.store.frames import part_place, stored
@@ -279,6 +279,8 @@ def _clock_jumped(db: sqlite3.Connection, c: ClockJumped, now: int) -> None:
         (c.by_ms,),
     )
     db.execute("DELETE FROM meta WHERE key = 'clock_agreed_at'")
+    db.execute("UPDATE carried SET at = at + ?", (c.by_ms,))
+    db.execute("UPDATE neighbour SET met_at = met_at + ?", (c.by_ms,))
     orders.clock_jumped(db, c)
 
 
@@ -361,4 +363,5 @@ _WRITERS: dict[type, Callable[[Database, Any, int], None]] = {
     Raised: _raised,
     **orders.WRITERS,
     **arrivals.WRITERS,
+    **relay.WRITERS,
 }

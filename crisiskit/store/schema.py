@@ -26,7 +26,8 @@ class Sealed(StrEnum):
     Words are bound to their row: a record's to its ``digest``, a notice's to ``at``, those
     of orders and answers to the order's number, a reason to nothing, plain ones to ``at``.
     Frames, see ``frames``, are bound to their pairing, epoch, number and place, those set
-    aside to ``at``; where a network heard a station is bound to pairing, epoch and number.
+    aside to ``at``, those carried for others to the kit's number and the direction; where a
+    network heard a station is bound to pairing, epoch and number.
     """
 
     CHECK = "meta.vault"
@@ -50,6 +51,7 @@ class Sealed(StrEnum):
     PART_FRAME = "part.frame"
     SET_ASIDE_FRAME = "quarantine.frame"
     WORDS = "words.body"
+    CARRIED_FRAME = "carried.frame"
 
 
 _V1 = """
@@ -237,6 +239,32 @@ CREATE TABLE spending (
     frame_bytes INTEGER NOT NULL,
     credits INTEGER NOT NULL,
     micros INTEGER NOT NULL,
+    PRIMARY KEY (day, link)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE neighbour (
+    link TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    name TEXT NOT NULL,
+    met_at INTEGER NOT NULL,
+    here INTEGER NOT NULL,
+    PRIMARY KEY (link, peer)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE carried (
+    name BLOB PRIMARY KEY NOT NULL,
+    kit_number INTEGER NOT NULL,
+    direction INTEGER NOT NULL,
+    precedence INTEGER NOT NULL,
+    receipt INTEGER NOT NULL,
+    frame BLOB NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE carried_on (
+    day INTEGER NOT NULL,
+    link TEXT NOT NULL,
+    frames INTEGER NOT NULL,
+    frame_bytes INTEGER NOT NULL,
+    credits INTEGER NOT NULL,
+    budget_bytes INTEGER NOT NULL,
     PRIMARY KEY (day, link)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE notice (

@@ -26,7 +26,7 @@ from crisiskit.model import (
 )
 from crisiskit.snapshot import Snapshot
 from crisiskit.step import Change, Queued
-from crisiskit.store import commit, issued, load, orders
+from crisiskit.store import commit, issued, load, orders, relay
 from crisiskit.store.connect import Database, explained, open_writer
 from crisiskit.store.drafts import Draft as Draft
 from crisiskit.store.drafts import insert_record, recipients
@@ -235,7 +235,9 @@ class Store:
         with explained(self.path):
             now = self._wall()
             found = load.snapshot(self._db, now)
-            return replace(found, orders=orders.load(self._db, now))
+            return replace(
+                found, orders=orders.load(self._db, now), relay=relay.load(self._db, now)
+            )
 
     def newest_epoch(self) -> int:
         """The highest epoch that was ever opened here, -1 before the first."""
@@ -333,6 +335,7 @@ class Store:
             db.execute(
                 "UPDATE link_state SET phase = 'down', signal = NULL, waiting = 0, status = ''"
             )
+            relay.forget_presence(db, self._wall())
 
     def flash_waits(self) -> bool:
         """Whether a FLASH record waits to be sealed."""

@@ -12,10 +12,12 @@ from crisiskit.errors import BusyError, TrustError, UsageError
 from crisiskit.i18n import N_, _
 from crisiskit.model import (
     CENTER,
+    Carrying,
     ClockQuality,
     Kit,
     LinkView,
     Message,
+    Neighbour,
     Notice,
     Precedence,
     RecordKind,
@@ -23,6 +25,7 @@ from crisiskit.model import (
 )
 from crisiskit.store.arrivals import read_place
 from crisiskit.store.connect import open_reader, read
+from crisiskit.store.frames import BYTES_IN_SQL
 from crisiskit.store.order_views import by_record
 from crisiskit.store.schema import Sealed
 
@@ -196,11 +199,33 @@ class Views:
         sql = (
             "SELECT l.name, l.kind, l.phase, l.signal, l.reason, l.since, l.waiting,"
             " coalesce(s.credits, 0), coalesce(s.micros, 0), coalesce(s.frame_bytes, 0), l.clear,"
-            " l.status"
+            " l.status,"
+            " (SELECT count(*) FROM neighbour n WHERE n.link = l.name AND n.here = 1)"
             " FROM link_state l LEFT JOIN spending s ON s.link = l.name AND s.day = ?"
             " ORDER BY l.rowid"
         )
         return [LinkView(*row) for row in self._rows(sql, (now // DAY_MS,))]
+
+    def neighbours(self) -> list[Neighbour]:
+        """Who was met on local networks: those who are there first, the last met before others."""
+        sql = "SELECT link, peer, name, here, met_at FROM neighbour ORDER BY here DESC, met_at DESC"
+        return [
+            Neighbour(link, peer, name, bool(here), met_at)
+            for link, peer, name, here, met_at in self._rows(sql)
+        ]
+
+    def carrying(self, now: int) -> Carrying:
+        """What this kit carries for its neighbours."""
+        waits = self._rows(
+            f"SELECT count(*), coalesce(sum({BYTES_IN_SQL}), 0), count(DISTINCT kit_number)"
+            " FROM carried"
+        )
+        today = self._rows(
+            "SELECT coalesce(sum(frames), 0), coalesce(sum(credits), 0),"
+            " coalesce(sum(frame_bytes), 0) FROM carried_on WHERE day = ?",
+            (now // DAY_MS,),
+        )
+        return Carrying(*waits[0], *today[0])
 
     def notices(self, limit: int = 20) -> list[Notice]:
         """The newest notices first."""

@@ -281,7 +281,7 @@ class Departures:
             hello = station.hellos.get(lane.link)
             if hello is None or hello.due_s > now.mono_s or lane.busy or station.sender.used_up:
                 continue
-            if self._pick(station, [lane], Precedence.ROUTINE, now) is None:
+            if lane.spare or self._pick(station, [lane], Precedence.ROUTINE, now) is None:
                 continue
             station.said_hello(lane.link, now.mono_s)
             return self._receipt(station, lane, Precedence.ROUTINE, now)
@@ -318,7 +318,7 @@ class Departures:
         if station.refused:
             return []
         if not station.keeps_root:
-            lanes = [lane for key, lane in self.lanes.items() if key[1] == ""]
+            lanes = [lane for lane in self.lanes.values() if lane.leads]
         else:
             known = [path for path in station.paths.items() if path[0] in self.traits]
             lanes = [self._lane(link, peer) for link, peer in known]

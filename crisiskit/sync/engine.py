@@ -58,12 +58,14 @@ from crisiskit.sync.events import (
     LinkDown,
     LinkUp,
     OutboxChanged,
+    PeerFound,
     PeerLost,
     Tick,
 )
 from crisiskit.sync.gate import Gate
 from crisiskit.sync.lanes import Lane
 from crisiskit.sync.policy import Policy
+from crisiskit.sync.relay import Offers, Relay, RelayPolicy, is_offer
 from crisiskit.sync.station import CONTACT_S, NEVER, NEVER_BEFORE, Station
 from transports.link import Place, Traits
 
@@ -81,11 +83,13 @@ class Engine:
         archive: Archive | None = None,
         clear: bool = False,
         policy: Policy | None = None,
+        relay: RelayPolicy | None = None,
     ) -> None:
         """``sign`` is Ed25519 with this station's key; without it nothing is signed.
 
         ``clear``: messages may leave and come in readable by all. ``policy``: on what terms
-        which links are used; without one, each link that is up and at once.
+        which links are used; without one, each link that is up and at once. ``relay``: what is
+        done for neighbours.
         """
         self._clear = clear
         self._stations = {
@@ -105,7 +109,14 @@ class Engine:
         self._alarms: list[tuple[float, int]] = []
         self._clock_ahead_ms: float | None = None
         self.rejected: Counter[str] = Counter()
-        self._gate = Gate(snapshot.orders, self.rejected)
+        self._gate = gate = Gate(snapshot.orders, self.rejected)
+        self._relay = Relay(
+            snapshot.relay,
+            relay or RelayPolicy(),
+            self._departures,
+            self.rejected,
+            lambda: gate.revoked,
+        )
         for station in self._stations.values():
             station.refused = self._gate.refuses(station)
         for item in snapshot.queue:
@@ -121,8 +132,13 @@ class Engine:
             for pairing, s in self._stations.items()
         }
 
-    def adopt(self, paths: Mapping[int, Mapping[str, str]]) -> None:
+    def offers(self) -> Offers:
+        """What neighbours offered to this process life."""
+        return dict(self._relay.offers)
+
+    def adopt(self, paths: Mapping[int, Mapping[str, str]], offers: Offers) -> None:
         """Go on with the ways that an engine before this one heard in the same process."""
+        self._relay.offers.update(offers)
         for pairing, ways in paths.items():
             station = self._stations[pairing]
             for link, peer in ways.items():
@@ -168,6 +184,10 @@ class Engine:
         if any(isinstance(change, Doubted | Answered | Requeued) for change in changes):
             return Step(tuple(changes), restart=True, taken=self._taken)
         transmits: list[Transmit] = []
+        if self._relay.has_urgent and not self._urgent(now):
+            more, transmits = self._relay.plan(now, urgent=True)
+            changes += more
+        others = len(transmits)
         for pairing in sorted(touched):
             station = self._stations[pairing]
             over = station.sender.outbox.expired(now.wall_ms)
@@ -176,8 +196,24 @@ class Engine:
             changes += more
             transmits += frames
             self._set_alarm(station, now)
-        wake = self._alarms[0][0] if self._alarms else None
+        self._relay.end_turn(transmits[others:])
+        more, frames = self._relay.plan(now, urgent=False)
+        changes += more
+        transmits += frames
+        soonest = min(self._relay.next_s(now), self._alarms[0][0] if self._alarms else NEVER)
+        wake = None if soonest == NEVER else soonest
         return Step(tuple(changes), tuple(transmits), wake, tuple(decodings), taken=self._taken)
+
+    def _urgent(self, now: Now) -> bool:
+        """Whether something urgent of our own waits for a lane."""
+        return any(
+            (station.sender.outbox.highest or Precedence.ROUTINE) >= Precedence.IMMEDIATE
+            or any(
+                one.precedence >= Precedence.IMMEDIATE
+                for one in station.sender.outstanding.due(now.mono_s)
+            )
+            for station in self._stations.values()
+        )
 
     def _set_alarm(self, station: Station, now: Now) -> None:
         next_s = self._departures.next_s(station, now)
@@ -235,9 +271,13 @@ class Engine:
                 return [], set(self._stations)
             case LinkDown(link):
                 self._link_down(link, now)
-                return [], set(self._stations)
+                return self._relay.link_down(link, now), set(self._stations)
+            case PeerFound(link, peer, name):
+                changes = self._relay.found(link, peer, name, now)
+                self._way_found(self._departures.lanes.get((link, peer)), now)
+                return changes, set(self._stations)
             case PeerLost(link, peer):
-                return [], self._peer_lost(link, peer, now)
+                return self._peer_lost(link, peer, now)
             case OutboxChanged(kept, withdrawn):
                 for item in kept:
                     since = min(item.kept_at, now.wall_ms)
@@ -251,6 +291,11 @@ class Engine:
                 return self._received(event, now, decodings)
             case Decoded(job, content):
                 return self._decoded(job, content, now), {job.pairing}
+            case FrameSent(transmit) if transmit.relayed:
+                return self._relay.sent(transmit, now), set(self._stations)
+            case FrameFailed(transmit, retry_after_s) if transmit.relayed:
+                self._relay.failed(transmit, retry_after_s, now)
+                return [], set(self._stations)
             case FrameSent(transmit):
                 return self._sent(transmit, now), self._sharing(transmit)
             case FrameFailed(transmit, retry_after_s):
@@ -271,6 +316,7 @@ class Engine:
         if before is None or abs(ahead - before) < CLOCK_JUMP_MS:
             return []
         by = round(ahead - before)
+        self._relay.shift(by)
         for station in self._stations.values():
             station.sender.outbox.shift(by)
             station.clock_agreed_s = NEVER_BEFORE
@@ -302,14 +348,25 @@ class Engine:
             station.hellos.pop(link, None)
             station.owes.pop(link, None)
 
-    def _peer_lost(self, link: str, peer: str, now: Now) -> set[int]:
-        self._departures.lanes.pop((link, peer), None)
+    def _way_found(self, lane: Lane | None, now: Now) -> None:
+        """A neighbour that leads to the center is a link that came up."""
+        if lane is None or not lane.leads:
+            return
+        for station in self._stations.values():
+            station.way_found(lane, now.mono_s)
+
+    def _peer_lost(self, link: str, peer: str, now: Now) -> tuple[list[Change], set[int]]:
+        lane = self._departures.lanes.pop((link, peer), None)
         users = self._users.pop((link, peer), set())
+        if lane is not None and lane.traits.proves:
+            users = set(self._stations)
         for pairing in users:
             station = self._stations[pairing]
             station.lane_lost(link, peer, now.mono_s)
             station.path_lost(link, peer)
-        return users
+        traits = self._departures.traits.get(link)
+        proven = traits is not None and traits.proves
+        return self._relay.lost(link, peer, now) if proven else [], users
 
     def _sharing(self, transmit: Transmit) -> set[int]:
         """Who may use the lane that is free again; of one that is carried, anybody."""
@@ -325,11 +382,11 @@ class Engine:
         lane.landed(transmit)
         self._failing.discard(transmit.link)
         size = len(transmit.frame)
-        changes: list[Change] = [
-            self._departures.permits.pay(transmit.link, lane.traits, size, now)
-        ]
+        # Through a neighbour it is the neighbour who pays.
+        charged = self._departures.traits.get(transmit.link, lane.traits)
+        changes: list[Change] = [self._departures.permits.pay(transmit.link, charged, size, now)]
         station = self._stations[transmit.carries.pairing]
-        credits, told, left = lane.traits.price(size).credits, 0, 0
+        credits, told, left = charged.price(size).credits, 0, 0
         for carries, share in transmit.shares:
             left += share
             due = credits * left // size
@@ -374,10 +431,13 @@ class Engine:
     def _received(
         self, event: FrameReceived, now: Now, decodings: list[Decoding]
     ) -> tuple[list[Change], set[int]]:
-        found = decode_header(event.frame)
         traits = self._departures.traits.get(event.link)
         if traits is not None and traits.carried:
             self._departures.read_first(event.link, now)
+        if traits is not None and traits.proves and is_offer(event.frame):
+            self._way_found(self._relay.offered(event), now)
+            return [], set(self._stations)
+        found = decode_header(event.frame)
         if isinstance(found, Rejected):
             self.rejected[found.code] += 1
             return [], set()
@@ -386,6 +446,9 @@ class Engine:
             return self._gate.alone(event.frame, now), set()
         station = self._by_address.get((header.kit_number, header.direction))
         if station is None or traits is None:
+            carried = self._relay.take(header, event, traits, now) if traits else None
+            if carried is not None:
+                return carried, set()
             self.rejected["unknown_station"] += 1
             return self._gate.unknown(header, event, now), set()
         if self._gate.refuses(station):

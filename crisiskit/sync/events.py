@@ -26,6 +26,15 @@ class LinkDown:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerFound:
+    """A neighbour proved on a link who it is: ``center`` or the number of a kit."""
+
+    link: str
+    peer: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class PeerLost:
     """A listening link can no longer reach this peer."""
 
@@ -90,6 +99,7 @@ class Tick:
 Event = (
     LinkUp
     | LinkDown
+    | PeerFound
     | PeerLost
     | OutboxChanged
     | FrameReceived

@@ -31,6 +31,11 @@ class Gate:
         self._room = float(RING_BURST)
         self._room_at_s: float | None = None
 
+    @property
+    def revoked(self) -> frozenset[int]:
+        """The kit numbers that a trust list in force names."""
+        return frozenset() if self._book is None else self._book.revoked
+
     def refuses(self, station: Station) -> bool:
         """Whether the center revoked it."""
         return station.pairing in self._refused

@@ -29,13 +29,24 @@ PART_BYTES = 6
 
 @dataclass(slots=True)
 class Lane:
-    """``aloft``: the frames that are with the link; ``blocked_until_s`` after trouble."""
+    """``aloft``: the frames that are with the link; ``blocked_until_s`` after trouble.
+
+    ``leads``: whether it goes to the center, at a kit. ``spare`` lanes come after our own: 1
+    through a neighbour that pays, 2 through one that waits for a way itself.
+    """
 
     link: str
     peer: str
     traits: Traits
     aloft: list[Transmit] = field(default_factory=list)
     blocked_until_s: float = 0.0
+    leads: bool = True
+    spare: int = 0
+
+    @property
+    def way(self) -> str:
+        """What trouble is remembered by: the link, or the neighbour there."""
+        return f"{self.link}/{self.peer}" if self.traits.proves else self.link
 
     @property
     def busy(self) -> bool:
@@ -89,7 +100,7 @@ def choose(
 ) -> Lane | None:
     """The lane for a frame of this precedence, or None to wait for a better one.
 
-    ``unanswered`` counts, by link, how often this envelope left there without an answer.
+    ``unanswered`` counts, by way, how often this envelope left there without an answer.
     """
     usable = [lane for lane in lanes if lane.usable(now_s)]
     if not usable:
@@ -97,10 +108,10 @@ def choose(
     urgent = precedence >= Precedence.IMMEDIATE
 
     def order(lane: Lane) -> tuple[float, ...]:
-        return (trouble(lane), *rank(lane.traits, urgent))
+        return (trouble(lane), lane.spare, *rank(lane.traits, urgent))
 
     def trouble(lane: Lane) -> int:
-        return unanswered.get(lane.link, 0) // (1 if urgent else 2)
+        return unanswered.get(lane.way, 0) // (1 if urgent else 2)
 
     usable.sort(key=order)
     best = usable[0]
@@ -109,6 +120,7 @@ def choose(
     equals = (
         lane
         for lane in usable
-        if lane.traits.metered == best.traits.metered and trouble(lane) == trouble(best)
+        if lane.traits.metered == best.traits.metered
+        and (trouble(lane), lane.spare) == (trouble(best), best.spare)
     )
     return next((lane for lane in equals if lane.takes(precedence)), None)

@@ -57,6 +57,11 @@ class OrderBook:
         self._agreed_s: float | None = None
         self._caught_up = False
 
+    @property
+    def revoked(self) -> frozenset[int]:
+        """Kit numbers, and duty keys, that are believed no more."""
+        return self._trust.revoked
+
     def records(
         self, pairing: int, records: Iterable[Record], digests: Sequence[bytes], now: Now
     ) -> list[Change]:

@@ -221,7 +221,7 @@ class Outstanding:
             return self._copied(one, now_s)
         one.flying.discard((lane.link, lane.peer))
         self._order += 1
-        one.order, one.last_link, one.left_s = self._order, lane.link, now_s
+        one.order, one.last_link, one.left_s = self._order, lane.way, now_s
         one.free, one.unsure = not lane.traits.metered, False
         if not one.tries:
             one.first_s = now_s
@@ -234,8 +234,8 @@ class Outstanding:
         one.due_s, one.unsure = now_s + self._patience_s(one, lane), one.free
         one.tries += 1
         # What is often tried because that costs nothing is no reason to pay elsewhere soon.
-        if not one.free or lane.link not in one.unanswered or now_s >= one.counted_s:
-            one.unanswered[lane.link] = one.unanswered.get(lane.link, 0) + 1
+        if not one.free or lane.way not in one.unanswered or now_s >= one.counted_s:
+            one.unanswered[lane.way] = one.unanswered.get(lane.way, 0) + 1
             one.counted_s = now_s + FREE_COUNTS_S
         return True
 
@@ -248,7 +248,7 @@ class Outstanding:
         urgent = one.precedence >= Precedence.IMMEDIATE
         least = lane.repeat_s(urgent)
         if one.free:
-            trip = self._trips.setdefault(lane.link, RoundTrip(lane.traits.repeat_s))
+            trip = self._trips.setdefault(lane.way, RoundTrip(lane.traits.repeat_s))
             least = min(least, trip.late_s)
         most = max(least, REPEAT_URGENT_MAX_S if urgent else REPEAT_MAX_S)
         if one.free:

@@ -9,7 +9,7 @@ from crisiskit.model import Precedence
 from crisiskit.step import Change, Now, Purse, PurseMoved, Spent
 from crisiskit.sync.budget import Ledger, paid
 from crisiskit.sync.lanes import Lane
-from crisiskit.sync.policy import Offer, Policy, Terms, decide
+from crisiskit.sync.policy import Offer, Policy, Terms, decide, is_hope
 from crisiskit.sync.station import Station
 from transports.link import Traits
 
@@ -25,7 +25,7 @@ class Permits:
         self._policy = policy
         self._ledger = ledger
         self._lanes = lanes
-        self._hopes = [n for n, terms in policy.links.items() if not terms.traits.metered]
+        self._hopes = [n for n, terms in policy.links.items() if is_hope(terms.traits)]
         self._free = not any(t.hours.windows or t.budget.limited for t in policy.links.values())
 
     def lanes(

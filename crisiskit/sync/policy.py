@@ -108,6 +108,14 @@ class Verdict:
         return min(times, default=None)
 
 
+def is_hope(traits: Traits) -> bool:
+    """Whether it is worth waiting for this link to come up: it costs nothing, and may come.
+
+    Nobody knows whether a courier or a neighbour will ever come by.
+    """
+    return not (traits.metered or traits.carried or traits.proves)
+
+
 def rank(traits: Traits, urgent: bool) -> tuple[float, ...]:
     """The order of links: by price, or by delay for what is urgent; the least is best."""
     price = traits.price(NOMINAL_BYTES)
@@ -137,7 +145,11 @@ def decide(
     end_ms = kept_at + round(patience.of(precedence) * 1000)
     hoped = ""
     if end_ms > now.wall_ms:
-        free = [s for offer, s in zip(ranked, stands, strict=True) if _is_free(offer)]
+        free = [
+            stand
+            for offer, stand in zip(ranked, stands, strict=True)
+            if _is_free(offer) and (offer.up or is_hope(offer.terms.traits))
+        ]
         hoped = _hoped(free, end_ms)
     if hoped:
         stands = [

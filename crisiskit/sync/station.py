@@ -128,6 +128,13 @@ class Station:
             self.hellos[link] = Hello(now_s)
         self.sender.outstanding.link_up(link, not traits.metered, now_s)
 
+    def way_found(self, lane: Lane, now_s: float) -> None:
+        """A neighbour leads to the center, or leads there otherwise than before."""
+        free = not lane.traits.metered and not lane.spare
+        if free:
+            self.hellos[lane.link] = Hello(now_s)
+        self.sender.outstanding.link_up(lane.way, free, now_s)
+
     def said_hello(self, link: str, now_s: float) -> None:
         """A hello left; the next one is not due soon, and not for ever."""
         hello = self.hellos[link]

@@ -474,7 +474,7 @@ def test_every_example_of_the_first_settings_file_can_be_used(role: str, tmp_pat
     assert (
         kinds
         == {
-            "center": {"tcp-listen", "directip", "webhook", "serial"},
-            "kit": {"sbd", "imt", "tcp", "serial"},
+            "center": {"tcp-listen", "directip", "webhook", "neighbours", "serial"},
+            "kit": {"sbd", "imt", "tcp", "neighbours", "serial"},
         }[role]
     )

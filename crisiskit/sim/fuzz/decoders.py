@@ -6,7 +6,15 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from crisiskit.sim.fuzz import of_devices, of_files, of_imt, of_phones, of_sticks, of_wire
+from crisiskit.sim.fuzz import (
+    of_devices,
+    of_files,
+    of_imt,
+    of_neighbours,
+    of_phones,
+    of_sticks,
+    of_wire,
+)
 from crisiskit.sim.fuzz.decoder import Decoder, complaint
 from crisiskit.sim.fuzz.mutate import scramble
 
@@ -22,6 +30,7 @@ def all_decoders(folder: Path) -> tuple[Decoder, ...]:
         *of_devices.decoders(),
         *of_imt.decoders(),
         *of_phones.decoders(),
+        *of_neighbours.decoders(),
     )
 
 
