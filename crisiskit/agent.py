@@ -9,32 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
 from collections.abc import Callable, Coroutine, Sequence
-from pathlib import Path
 
-from crisiskit.clock import offset_s, wall_ms
+from crisiskit.board import Board
+from crisiskit.clock import offset_s
 from crisiskit.codec.batch import frames_of
 from crisiskit.courier import Courier
 from crisiskit.crypto.keys import Entropy
 from crisiskit.crypto.statement import Sign
-from crisiskit.enrolment import own_signature
 from crisiskit.errors import BusyError, CrisiskitError, StoreError
 from crisiskit.floor import Floor
-from crisiskit.installation import Places
-from crisiskit.introducing import StationIntroducer, own_introducer
-from crisiskit.keystore import opened
-from crisiskit.links import ConfiguredLink, configured_links, link_policy, relay_policy
+from crisiskit.introducing import StationIntroducer
+from crisiskit.links import ConfiguredLink
 from crisiskit.lock import AgentLock
 from crisiskit.model import Notice
-from crisiskit.panic import erase_home
-from crisiskit.settings import load
-from crisiskit.shown import Shown
 from crisiskit.speaking import Speaking
-from crisiskit.step import Decoding, Now, Raised, Step, Transmit
+from crisiskit.step import Decoding, Now, Step, Transmit
 from crisiskit.store.commit import WithdrawnError
-from crisiskit.store.orders import TRUST_FACT, WIPE_FACT
+from crisiskit.store.orders import TRUST_FACT
 from crisiskit.store.store import Store
 from crisiskit.sync.engine import Engine
 from crisiskit.sync.events import (
@@ -57,7 +50,7 @@ from crisiskit.trusted import WipeOrdered
 from transports.link import LinkError, LinkState, Phase, Place, RankedLink
 from transports.plain import Fate, Heard, Speaker
 
-__all__ = ["Agent", "AgentLock", "run"]
+__all__ = ["Agent", "AgentLock"]
 
 log = logging.getLogger(__name__)
 
@@ -69,78 +62,7 @@ STORE_RETRY_S = 5.0
 SETTLE_S = 90.0
 WITHDRAWN_MOST = 5
 WIPE_GRACE_S = 20.0
-NOTICE_AGAIN_S = 12 * 3600.0
-NOTICES_TOLD = 50
 _UP = (Phase.READY, Phase.BUSY)
-
-
-async def run(
-    home: Path,
-    until_idle: bool = False,
-    stop: asyncio.Event | None = None,
-    links: Sequence[ConfiguredLink] | None = None,
-) -> None:
-    """Run the links of an installation until ``stop`` is set, or nothing is left to do.
-
-    ``links`` are those to run, if not all of the settings file. The caller holds the AgentLock.
-    Raises CrisiskitError for settings or a store that cannot be used.
-    """
-    stop = stop or asyncio.Event()
-    store = Store(Places.of(home).store, wall_ms, opened(home).vault)
-    watch = asyncio.create_task(_stop_when_erased(Places.of(home).keystore, stop))
-    gps: asyncio.Task[None] | None = None
-    try:
-        gps = _watch_gps(home)
-        if store.meta(WIPE_FACT) is None:
-            floor = Floor(Places.of(home).floor)
-            if store.meta("restored") or store.newest_epoch() < floor.epoch:
-                log.warning("store_restored floor=%d", floor.epoch)
-                store.resume_restored(floor.epoch, os.urandom)
-            sign = own_signature(home)
-            clear = load(home, links=False).clear.allowed
-            introducer = own_introducer(home)
-            agent = Agent(
-                store,
-                configured_links(home, introducer) if links is None else links,
-                wall_ms,
-                os.urandom,
-                sign,
-                floor,
-                clear,
-                link_policy(home),
-                relay_policy(home),
-                introducer,
-            )
-            await agent.run(until_idle, stop)
-        wiped = store.meta(WIPE_FACT) is not None
-    finally:
-        watch.cancel()
-        if gps is not None:
-            gps.cancel()
-            await asyncio.wait({gps})
-        store.close()
-    if wiped:
-        log.warning("wiped_by_order")
-        erase_home(home)
-
-
-def _watch_gps(home: Path) -> asyncio.Task[None] | None:
-    """The task that keeps the newest position, if a receiver is set up."""
-    settings = load(home, links=False).gps
-    if not settings.used:
-        return None
-    from crisiskit import gps
-
-    gps.policy_of(settings, home)
-    return asyncio.create_task(gps.watch(home, settings, opened(home).vault))
-
-
-async def _stop_when_erased(keystore: Path, stop: asyncio.Event) -> None:
-    """A panic erases the keystore first; who still holds its keys must let go."""
-    while keystore.exists():
-        await asyncio.sleep(WATCH_S)
-    log.warning("keystore_gone")
-    stop.set()
 
 
 class Agent:
@@ -177,7 +99,7 @@ class Agent:
         self._up: set[str] = set()
         self._settled: set[str] = set()
         self._courier = Courier(store, self, {link.name for link in links}, wall)
-        self._shown = {link.name: Shown(LinkState(Phase.OPENING)) for link in links}
+        self._board = Board(store, links)
         self._talks = {
             link.name: Speaking(store, link.name, link.link)
             for link in links
@@ -190,7 +112,6 @@ class Agent:
         self._engine: Engine | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._decoder = asyncio.Semaphore(1)
-        self._told: dict[tuple[str, str], float] = {}
 
     async def run(self, until_idle: bool, stop: asyncio.Event) -> None:
         """Serve all links until stopped or idle."""
@@ -208,7 +129,7 @@ class Agent:
                 for task in (*tasks, *self._tasks):
                     task.cancel()
         finally:
-            self._show_states(last=True)
+            self._board.show(self._now().mono_s, last=True)
 
     # -- one event -------------------------------------------------------------------------
 
@@ -377,7 +298,7 @@ class Agent:
                 await link.link.run(_Receiver(self, link))
             except LinkError as error:
                 log.warning("link_down link=%s code=%s %s", link.name, error.code, error.detail)
-                told = self._shown[link.name].state.status
+                told = self._board.state(link.name).status
                 self._link_state(link, LinkState(Phase.DOWN, reason=error.code, status=told))
                 wait = error.retry_after_s
             except Exception:
@@ -393,7 +314,7 @@ class Agent:
 
     def _link_state(self, link: ConfiguredLink, state: LinkState) -> None:
         if not self._courier.shows(link.name, state):
-            self._shown[link.name].state = state
+            self._board.set(link.name, state)
         up = state.phase in _UP
         if up and link.name not in self._up:
             self._up.add(link.name)
@@ -407,45 +328,6 @@ class Agent:
             self._quietly(LinkDown(link.name))
         if state.reason:
             self._settled.add(link.name)
-
-    def _tell(self, link: str, notice: Notice) -> None:
-        """Keep a notice of a link, few of them: its words may come from strangers."""
-        now_s = asyncio.get_running_loop().time()
-        self._told = {key: until for key, until in self._told.items() if now_s < until}
-        key = (notice.code, notice.detail)
-        if key in self._told or len(self._told) >= NOTICES_TOLD:
-            return
-        log.warning("link_notice link=%s code=%s", link, notice.code)
-        self._told[key] = now_s + NOTICE_AGAIN_S
-        try:
-            self._store.apply([Raised(None, notice)])
-        except CrisiskitError as error:
-            log.error("notice_not_kept code=%s", error.code)
-
-    def _show_states(self, last: bool = False) -> None:
-        """Write link states for the screens, each at most once a second."""
-        now_s = asyncio.get_running_loop().time()
-        for link in self._links:
-            shown = self._shown[link.name]
-            if last:
-                shown.state = LinkState(Phase.DOWN)
-            elif not shown.due(now_s):
-                continue
-            state = shown.state
-            try:
-                self._store.set_link_state(
-                    link.name,
-                    link.kind,
-                    state.phase,
-                    state.signal,
-                    state.reason,
-                    state.waiting,
-                    not link.traits.may_encrypt,
-                    state.status,
-                )
-            except (StoreError, BusyError) as error:
-                log.debug("link_state_not_shown code=%s", error.code)
-            shown.written, shown.written_s = state, now_s
 
     # -- time and outbox -------------------------------------------------------------------
 
@@ -470,7 +352,7 @@ class Agent:
                     self._look()
                 except CrisiskitError as error:
                     log.error("store_unreadable code=%s", error.code)
-            self._show_states()
+            self._board.show(self._now().mono_s)
             await asyncio.sleep(WATCH_S)
 
     def _look(self) -> None:
@@ -567,4 +449,5 @@ class _Receiver:
 
     def notice(self, code: str, detail: str = "") -> None:
         """Tell people, and the same again after ``NOTICE_AGAIN_S`` only."""
-        self._agent._tell(self._link.name, Notice(code, detail))
+        now_s = self._agent._now().mono_s
+        self._agent._board.tell(self._link.name, Notice(code, detail), now_s)

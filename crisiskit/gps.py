@@ -20,8 +20,9 @@ from crisiskit.clock import minute_of, wall_ms
 from crisiskit.compose import compose_form, parse_duration
 from crisiskit.errors import CrisiskitError, SettingsError, TrustError
 from crisiskit.installation import open_installation, writing
+from crisiskit.keystore import opened
 from crisiskit.model import CENTER, Notice, Precedence, RecordKind
-from crisiskit.settings import FILE_NAME, GpsSettings
+from crisiskit.settings import FILE_NAME, GpsSettings, load
 from crisiskit.step import Raised
 from crisiskit.store.drafts import Draft
 from crisiskit.store.schema import Sealed
@@ -215,3 +216,12 @@ def _reports(home: Path) -> bool:
     """A kit that is active reports; a center has nobody to report to."""
     station = open_installation(home)
     return station.active and station.role != CENTER
+
+
+def start(home: Path) -> asyncio.Task[None] | None:
+    """The task that keeps the newest position, if a receiver is set up."""
+    settings = load(home, links=False).gps
+    if not settings.used:
+        return None
+    policy_of(settings, home)
+    return asyncio.create_task(watch(home, settings, opened(home).vault))

@@ -6,6 +6,8 @@ time. Every step may be cut and run again.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,9 +21,12 @@ from crisiskit.i18n import LANGUAGES, N_, speak
 from crisiskit.installation import Places
 from crisiskit.lock import is_free
 
+log = logging.getLogger(__name__)
+
 WORD = N_("ERASE")
 AGENT_S = 3.0
 _LOOK_S = 0.05
+_KEYS_LOOK_S = 0.25
 _FOLDER_MODE = 0o700
 _OURS = ("store.*", "agent.*", "backup.*", "restore.*", "ballast", "issued.*")
 
@@ -143,3 +148,11 @@ def _remove(path: Path) -> None:
         with suppress(FileNotFoundError):  # its owner removed it meanwhile
             erase(path)
     path.unlink(missing_ok=True)
+
+
+async def stop_when_erased(keystore: Path, stop: asyncio.Event) -> None:
+    """A panic erases the keystore first; who still holds its keys must let go."""
+    while keystore.exists():
+        await asyncio.sleep(_KEYS_LOOK_S)
+    log.warning("keystore_gone")
+    stop.set()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from crisiskit.carrying import RelayState
 from crisiskit.model import Direction, Precedence
-from crisiskit.step import Life, PartArrived, Purse, Queued, RelayState
+from crisiskit.step import Life, PartArrived, Purse, Queued
 from crisiskit.trusted import OrderState
 
 if TYPE_CHECKING:

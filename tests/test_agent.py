@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from crisiskit import agent as agent_module
+from crisiskit import board
 from crisiskit.agent import Agent
 from crisiskit.crypto.keys import root_key
 from crisiskit.crypto.vault import Vault
@@ -365,7 +366,7 @@ async def test_a_link_that_knows_ranks_is_told_how_urgent_a_frame_is(tmp_path: P
 async def test_notices_of_a_link_are_kept_once_and_strangers_cannot_fill_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent_module, "NOTICES_TOLD", 3)
+    monkeypatch.setattr(board, "NOTICES_TOLD", 3)
     kit, _ = stores(tmp_path)
     up, _ = wires()
     async with running(make(kit, ("wire", up))):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from crisiskit import agent, doctor, enrolment
+from crisiskit import doctor, enrolment, serve
 from crisiskit.crypto.vault import Vault
 from crisiskit.errors import SettingsError
 from crisiskit.gps import (
@@ -228,7 +228,7 @@ async def test_an_agent_with_a_receiver(kit: Path) -> None:
     findings = {one.check: one for one in doctor.examine(kit)}
     assert findings["gps"].level == "warning"
     stop = asyncio.Event()
-    running = asyncio.create_task(agent.run(kit, stop=stop))
+    running = asyncio.create_task(serve.run(kit, stop=stop))
     try:
         async with asyncio.timeout(30):
             while not messages(kit):

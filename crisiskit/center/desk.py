@@ -46,8 +46,7 @@ class DeskApp(Ordering):
     def help_keys(self) -> Sequence[tuple[str, str]]:
         """See StationApp."""
         return (
-            ("I", _("what came in: unopened by urgency and age, then the opened")),
-            ("S", _("what was sent, with its state at each kit")),
+            ("I  S", _("what came in, the unopened first; what was sent, with its state")),
             ("G", _("the orders that were given: sign as the second, take back")),
             ("K  A", _("the kits, and when each was last heard; alerts to look at")),
             (_("Enter"), _("open the chosen message; its author sees READ")),

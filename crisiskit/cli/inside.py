@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from crisiskit import agent, log
+from crisiskit import serve as serving
 from crisiskit.errors import BusyError
 from crisiskit.installation import Places, lay_reserve
 from crisiskit.links import ConfiguredLink, configured_links
@@ -69,7 +70,7 @@ def _thread(
         stop = asyncio.Event()
         control.set_result((asyncio.get_running_loop(), stop))
         logger.info("agent_started")
-        await agent.run(home, stop=stop, links=links)
+        await serving.run(home, stop=stop, links=links)
 
     try:
         asyncio.run(serve())

@@ -68,7 +68,7 @@ def serve(home: Path, until_idle: bool, log_level: str | None) -> None:
 
 
 async def _until_signal(home: Path, until_idle: bool) -> None:
-    from crisiskit import agent
+    from crisiskit import serve as running
     from crisiskit.cli.stopping import stop_on_signals
 
-    await agent.run(home, until_idle, stop_on_signals())
+    await running.run(home, until_idle, stop_on_signals())

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Key
 from textual.screen import ModalScreen
@@ -98,11 +98,12 @@ class Words(ModalScreen[None]):
         self._paragraphs = paragraphs
 
     def compose(self) -> ComposeResult:
-        """The title, the paragraphs, and how to get away."""
-        with VerticalScroll(classes="dialog"):
+        """The title, the paragraphs, and how to get away: that is seen however long it is."""
+        with Vertical(classes="dialog"):
             yield Static(Content(self._title), classes="question")
-            for words in self._paragraphs:
-                yield Static(Content(words), classes="paragraph")
+            with VerticalScroll(classes="pages"):
+                for words in self._paragraphs:
+                    yield Static(Content(words), classes="paragraph")
             yield Static(Content(_("Esc closes this.")), classes="hint")
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from crisiskit.carrying import Carried, CarriedOn
 from crisiskit.codec.batch import frames_of
 from crisiskit.codec.header import FrameKind, decode_header
 from crisiskit.codec.reject import Rejected
@@ -15,8 +16,6 @@ from crisiskit.step import (
     Acknowledged,
     Answered,
     Arrived,
-    Carried,
-    CarriedOn,
     Change,
     Sealed,
     Spent,

@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from crisiskit.carrying import Carried, CarriedDropped, CarriedOn, Met, Parted, RelayState
 from crisiskit.model import Direction, Precedence
-from crisiskit.step import (
-    Carried,
-    CarriedDropped,
-    CarriedOn,
-    Met,
-    Parted,
-    RelayState,
-)
 from crisiskit.store.connect import Database
 from crisiskit.store.frames import opened, stored
 from crisiskit.store.schema import Sealed as Column

@@ -13,21 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from crisiskit.carrying import Carried, CarriedDropped, CarriedOn, Met, Parted, RelayState
 from crisiskit.codec.header import FrameKind, Header, without_epoch
 from crisiskit.model import CENTER, Direction, Precedence
-from crisiskit.step import (
-    NOTHING,
-    Carried,
-    CarriedDropped,
-    CarriedOn,
-    Change,
-    Met,
-    Now,
-    Parted,
-    RelayState,
-    Spent,
-    Transmit,
-)
+from crisiskit.step import NOTHING, Change, Now, Spent, Transmit
 from crisiskit.sync.departures import Departures
 from crisiskit.sync.events import FrameReceived
 from crisiskit.sync.lanes import Lane

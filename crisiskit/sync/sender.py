@@ -401,7 +401,8 @@ class Sender:
         number = whole_epoch(block, self._newest)
         if number > self._newest:
             # A low byte alone may mean a life long ago.
-            return self._restored_here(number) if _is_whole(block) else []
+            wide = isinstance(block, AckBlock) and block.wide
+            return self._restored_here(number) if wide else []
         epoch = self._epochs.get(number)
         if epoch is None or epoch.forked:
             return []
@@ -481,24 +482,11 @@ class Sender:
         confirms = self.doubt.note(MostHeld(number, salt, block.next, by), proved)
         if not held and not arrived:
             return []
-        return [
-            Acknowledged(
-                self.pairing,
-                number,
-                block.next if proved else 0,
-                tuple(arrived),
-                by,
-                confirms,
-            )
-        ]
+        below = block.next if proved else 0
+        return [Acknowledged(self.pairing, number, below, tuple(arrived), by, confirms)]
 
 
 def _header(frame: bytes) -> Header:
     found = decode_header(frame)
     assert not isinstance(found, Rejected), "we sealed it"
     return found[0]
-
-
-def _is_whole(block: AckBlock | PartRequest) -> bool:
-    """Whether it names its epoch whole."""
-    return isinstance(block, AckBlock) and block.wide

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from crisiskit import agent
+from crisiskit import serve
 from crisiskit.codec.header import FrameKind, Header, encode_header
 from crisiskit.errors import SettingsError
 from crisiskit.i18n import explain
@@ -217,7 +217,7 @@ async def test_over_a_real_link_without_encryption(call: Call, kit: Path, center
     assert call("send", "--clear", "Zq7 Jx9", "--home", kit)[0] == 0
     assert call("send", "closed", "--home", kit)[0] == 0
     stop = asyncio.Event()
-    agents = [asyncio.create_task(agent.run(home, stop=stop)) for home in (center, kit)]
+    agents = [asyncio.create_task(serve.run(home, stop=stop)) for home in (center, kit)]
 
     def states() -> dict[str, str]:
         with reading(kit) as views:

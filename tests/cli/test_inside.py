@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crisiskit import agent
+from crisiskit import serve
 from crisiskit.cli.inside import agent_inside
 from crisiskit.errors import SettingsError
 from crisiskit.installation import agent_runs
@@ -52,7 +52,7 @@ def test_a_screen_outlives_its_agent_and_tells_the_bug_at_the_end(
     async def fail(_home: Path, stop: asyncio.Event, links: object) -> None:
         raise ZeroDivisionError("a secret body")
 
-    monkeypatch.setattr(agent, "run", fail)
+    monkeypatch.setattr(serve, "run", fail)
     with pytest.raises(ZeroDivisionError), agent_inside(kit, "info"):
         time.sleep(0.2)
     logged = (kit / "agent.log").read_text()

@@ -42,8 +42,15 @@ def test_every_command_has_help_with_an_example(call: Call, path: tuple[str, ...
 
 def test_what_an_installation_keeps_can_be_elsewhere_for_every_command(call: Call) -> None:
     groups = {"kit", "center", "log", "simulate", "", "center duty", "center root"}
-    groups |= {"center bundle", "center quarantine", "order", "sms"}
-    without = {"demo", "simulate modem", "simulate gateway", "simulate sms", "log verify"} | groups
+    groups |= {"center bundle", "center quarantine", "order", "sms", "link"}
+    without = {
+        "demo",
+        "simulate modem",
+        "simulate gateway",
+        "simulate sms",
+        "simulate tnc",
+        "log verify",
+    } | groups
     without |= {"center root new", "center root sign"}
     for path in ALL:
         if " ".join(path) not in without:

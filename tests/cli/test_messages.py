@@ -43,6 +43,7 @@ KEYS = [
     "order_kind",
     "order_cancels",
     "order_cancelled_by",
+    "link_position",
     "waits",
 ]
 

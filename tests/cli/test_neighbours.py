@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from crisiskit.carrying import Carried, CarriedOn, Met, Parted
 from crisiskit.clock import wall_ms
 from crisiskit.errors import SettingsError
 from crisiskit.installation import reading, writing
@@ -15,7 +16,7 @@ from crisiskit.links import configured_links, relay_policy
 from crisiskit.lock import AgentLock
 from crisiskit.model import Direction, Precedence
 from crisiskit.screens.linkbar import link_words
-from crisiskit.step import Carried, CarriedOn, ClockJumped, Met, Parted
+from crisiskit.step import ClockJumped
 from crisiskit.sync.relay import DAY_MS
 
 Call = Callable[..., tuple[int, str, str]]

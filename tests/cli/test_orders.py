@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from crisiskit import agent, enrolment
+from crisiskit import enrolment, serve
 from crisiskit.clock import wall_ms
 from crisiskit.codec.object_frame import encode_object_frame
 from crisiskit.codec.objects import SignedObject, decode_object
@@ -292,7 +292,7 @@ def test_a_wipe_names_one_kit_takes_two_and_erases_it(
     assert (kit / "keys" / "keystore").exists()
     import asyncio
 
-    asyncio.run(agent.run(kit, until_idle=True))
+    asyncio.run(serve.run(kit, until_idle=True))
     assert not list((kit / "keys").glob("*")) and not (kit / "store.db").exists()
 
 

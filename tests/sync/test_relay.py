@@ -6,24 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from crisiskit.carrying import Carried, CarriedDropped, CarriedOn, Met, Parted, RelayState
 from crisiskit.codec.header import FrameKind, Header, decode_header, encode_header, with_epoch
 from crisiskit.codec.record import record_digest
 from crisiskit.codec.reject import Rejected
 from crisiskit.model import Direction, Precedence, Record, RecordKind
 from crisiskit.snapshot import PairingState, Snapshot
-from crisiskit.step import (
-    Carried,
-    CarriedDropped,
-    CarriedOn,
-    Met,
-    Now,
-    Parted,
-    Queued,
-    RelayState,
-    Spent,
-    Step,
-    Transmit,
-)
+from crisiskit.step import Now, Queued, Spent, Step, Transmit
 from crisiskit.sync.engine import Engine
 from crisiskit.sync.events import (
     Event,

@@ -185,7 +185,7 @@ def _session() -> bytes:
     counted = len(b"mt").to_bytes(2) + b"mt" + checksum(b"mt")
     ok = b"\r\nOK\r\n"
     told = [b"\r\n%s" % IMEI.encode(), b"\r\nIRIDIUM 9600", b"\r\nCall Processor: TA16005"]
-    start = [b"", *[ok] * 5, *(line + ok for line in told), ok, ok]
+    start = [b"", *[ok] * 5, *(line + ok for line in told), ok, ok, ok]
     asked = [b"\r\n+SBDSX: 0, 7, 0, -1, 0, 0" + ok, b"\r\n+CSQF:3" + ok]
     written = [b"\r\nREADY\r\n", b"\r\n0" + ok, b"\r\n+SBDIX: 0, 7, 1, 3, 2, 0" + ok]
     settled = [b"\r\n0" + ok, counted + ok, b"\r\n0" + ok]
