@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -73,9 +73,6 @@ class Imt:
 
     def traits(self, settings: ImtSettings, price: Mapping[str, int]) -> Traits:
         """See :class:`transports.link.LinkKind`."""
-        flights: dict[str, Any] = {}
-        if hasattr(Traits, "flights"):
-            flights["flights"] = settings.flights
         return Traits(
             mtu_bytes=settings.mtu,
             latency_s=LATENCY_S,
@@ -85,7 +82,7 @@ class Imt:
             price_byte_micros=price.get("byte_micros", 0),
             repeat_s=settings.repeat_s,
             receipt_delay_s=settings.receipt_delay_s,
-            **flights,
+            flights=settings.flights,
         )
 
     def open(self, settings: ImtSettings, traits: Traits) -> ImtLink:

@@ -21,7 +21,7 @@ from hardware.sim_pin import PinFile
 from hardware.sms_pdu import DATA_BYTES_MAX, NUMBER
 from hardware.sms_phone import Phone, SmsError
 from transports import text85
-from transports.common import NotNegative, Positive, check_size
+from transports.common import NotNegative, Positive, check_size, needing
 from transports.link import LinkError, LinkState, Phase, Receiver, Traits, Trouble
 from transports.sbd_server import Board
 from transports.sms_server import Counter, Errand, Policy, Server, sms_link_error
@@ -146,12 +146,8 @@ class SmsLink:
     async def _phone(self, board: Board) -> AsyncIterator[Phone]:
         """The modem, by ModemManager where it has it, else by its port."""
         if self._settings.modem is not None:
-            try:
+            with needing("sms"):
                 from hardware.modemmanager import AbsentError, open_modem
-            except ImportError as error:
-                raise LinkError(
-                    Trouble.HARDWARE, "ModemManager needs dbus-fast: install crisiskit[sms]", 600.0
-                ) from error
             board.show(LinkState(Phase.OPENING))
             try:
                 async with open_modem(self._settings.modem) as modem:

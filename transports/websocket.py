@@ -25,7 +25,7 @@ from transports.calling import (
     IpSettings,
     ip_traits,
 )
-from transports.common import Connections, PortOrAny, check_size, hand_up
+from transports.common import Connections, PortOrAny, check_size, hand_up, needing
 from transports.link import LinkError, LinkState, Phase, Receiver, Traits, Trouble
 from transports.tcp import SILENCE_METERED_S, SILENCE_S, tune
 from transports.tls import PIN_PATTERN, client_tls, server_tls
@@ -77,6 +77,8 @@ class Wss:
     """Link kind ``wss``."""
 
     kind = "wss"
+    extra = "web"
+    needs = ("aiohttp",)
     Settings = WssSettings
 
     def traits(self, settings: WssSettings, price: Mapping[str, int]) -> Traits:
@@ -92,6 +94,8 @@ class WssListen:
     """Link kind ``wss-listen``."""
 
     kind = "wss-listen"
+    extra = "web"
+    needs = ("aiohttp",)
     Settings = WssListenSettings
 
     def traits(self, settings: WssListenSettings, price: Mapping[str, int]) -> Traits:
@@ -117,7 +121,9 @@ class WssLink:
 
     async def run(self, receiver: Receiver) -> None:
         """See :class:`transports.link.Link`. Gives up only where it can never work."""
-        client_tls(self._settings.pin, self._settings.ca_file)  # a wrong file is told at once
+        with needing("web"):
+            import aiohttp  # noqa: F401 - told at once, as is a wrong file
+        client_tls(self._settings.pin, self._settings.ca_file)
 
         async def call(traits: Traits) -> tuple[str, Trouble, bool]:
             receiver.state(LinkState(Phase.OPENING))
@@ -184,9 +190,10 @@ class WssListenLink:
 
     async def run(self, receiver: Receiver) -> None:
         """See :class:`transports.link.Link`."""
-        from aiohttp import web
+        with needing("web"):
+            from aiohttp import web
 
-        from transports.http_door import http_door
+            from transports.http_door import http_door
 
         settings = self._settings
 
