@@ -320,7 +320,12 @@ class Outstanding:
 
     def _measure(self, stored: list[Outgoing], now_s: float) -> None:
         """A receipt came: how long what it speaks of was on its way there and back."""
-        once = [one for one in stored if one.tries == 1 and one.free and not one.arrived]
+        once = [
+            one
+            for one in stored
+            # One that is half out a second time, by another link, measures neither of them.
+            if one.tries == 1 and one.free and not one.arrived and not one.parts_left
+        ]
         if not once:
             return
         last = max(once, key=lambda one: one.order)

@@ -14,7 +14,7 @@ from crisiskit.sim.world import Carrier, World
 from transports.link import Traits
 
 # Each of these broke a promise once.
-ONCE_BAD = (1, 3, 16, 19, 53, 115, 123, 130, 152, 200, 273, 323, 373, 569, 100535)
+ONCE_BAD = (1, 3, 16, 19, 53, 115, 123, 130, 152, 200, 273, 323, 373, 569, 100535, 800010)
 WIRE = Carrier("wire", up=Traits(4096), down=Traits(4096, listens=True))
 
 
