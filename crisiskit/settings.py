@@ -186,6 +186,11 @@ class _Link(Struct, frozen=True, forbid_unknown_fields=True):
     hours: str | tuple[str, ...] = ()
 
 
+def common_keys() -> type[Struct]:
+    """The keys that the table of every link may have, whatever its kind."""
+    return _Link
+
+
 def home_dir(option: str | Path | None = None) -> Path:
     """Where an installation lives: ``--home``, else CRISISKIT_HOME, else this platform's place."""
     chosen = option or os.environ.get("CRISISKIT_HOME")

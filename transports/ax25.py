@@ -107,6 +107,8 @@ class Ax25:
 
     kind = "ax25"
     Settings = Ax25Settings
+    devices = ("tnc",)
+    asks = ("destination", "band", "port", "tcp")
 
     def traits(self, settings: Ax25Settings, price: Mapping[str, int]) -> Traits:
         """See :class:`transports.link.LinkKind`. The rate is that of full frames, pauses too."""

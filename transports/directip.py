@@ -98,6 +98,7 @@ class DirectIp:
 
     kind = "directip"
     Settings = DirectIpSettings
+    asks = ("gateway_port", "bind", "port")
 
     def traits(self, settings: DirectIpSettings, price: Mapping[str, int]) -> Traits:
         """See :class:`transports.link.LinkKind`."""

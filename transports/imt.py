@@ -70,6 +70,8 @@ class Imt:
 
     kind = "imt"
     Settings = ImtSettings
+    devices = ("imt",)
+    asks = ("credit_bytes",)
 
     def traits(self, settings: ImtSettings, price: Mapping[str, int]) -> Traits:
         """See :class:`transports.link.LinkKind`."""

@@ -234,6 +234,10 @@ class LinkKind(Protocol):
 
     ``Settings`` is a frozen ``msgspec.Struct`` with unknown keys forbidden: the checked
     table of the settings file, without ``name``, ``kind``, ``price`` and ``budget``.
+
+    A kind may also tell, each as a tuple of words: ``asks``, the keys that a person should be
+    asked for besides those without a default; ``devices``, what its ``port`` may lead to, in
+    the words of :class:`hardware.candidates.Role`.
     """
 
     kind: str

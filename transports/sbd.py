@@ -61,6 +61,7 @@ class Sbd:
 
     kind = "sbd"
     Settings = SbdSettings
+    devices = ("sbd",)
 
     def traits(self, settings: SbdSettings, price: Mapping[str, int]) -> Traits:
         """See :class:`transports.link.LinkKind`."""

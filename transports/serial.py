@@ -67,6 +67,8 @@ class SerialLine:
 
     kind = "serial"
     Settings = SerialSettings
+    devices = ("line",)
+    asks = ("baud",)
 
     def traits(self, settings: SerialSettings, price: Mapping[str, int]) -> Traits:
         """See :class:`transports.link.LinkKind`."""

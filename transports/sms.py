@@ -66,6 +66,8 @@ class Sms:
 
     kind = "sms"
     Settings = SmsSettings
+    devices = ("gsm",)
+    asks = ("port", "modem", "center")
 
     def traits(self, settings: SmsSettings, price: Mapping[str, int]) -> Traits:
         """See :class:`transports.link.LinkKind`. A message is a credit, unless they are free."""

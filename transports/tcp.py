@@ -66,6 +66,7 @@ class Tcp:
 
     kind = "tcp"
     Settings = TcpSettings
+    asks = ("host",)
 
     def traits(self, settings: TcpSettings, price: Mapping[str, int]) -> Traits:
         """See :class:`transports.link.LinkKind`."""
@@ -81,6 +82,7 @@ class TcpListen:
 
     kind = "tcp-listen"
     Settings = TcpListenSettings
+    asks = ("bind",)
 
     def traits(self, settings: TcpListenSettings, price: Mapping[str, int]) -> Traits:
         """See :class:`transports.link.LinkKind`."""

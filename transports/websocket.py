@@ -80,6 +80,7 @@ class Wss:
     extra = "web"
     needs = ("aiohttp",)
     Settings = WssSettings
+    asks = ("pin",)
 
     def traits(self, settings: WssSettings, price: Mapping[str, int]) -> Traits:
         """See :class:`transports.link.LinkKind`."""
@@ -97,6 +98,7 @@ class WssListen:
     extra = "web"
     needs = ("aiohttp",)
     Settings = WssListenSettings
+    asks = ("bind", "certificate", "key")
 
     def traits(self, settings: WssListenSettings, price: Mapping[str, int]) -> Traits:
         """See :class:`transports.link.LinkKind`."""

@@ -9,6 +9,7 @@ def run(home: Path, *, plain: bool) -> int:
     """Open the desk, or its line mode, on the center in ``home``; its exit status."""
     from crisiskit.installation import Places
     from crisiskit.keystore import opened
+    from crisiskit.plugged import Newcomers
     from crisiskit.screens.estimator import currencies, estimator, why_waits
     from crisiskit.screens.guard import guard_of
 
@@ -18,9 +19,18 @@ def run(home: Path, *, plain: bool) -> int:
     if plain:
         from crisiskit.center.plain import DeskLines
 
-        return DeskLines(store, vault, price, currencies=paid, guard=guard, why=why).run()
+        lines = DeskLines(
+            store,
+            vault,
+            price,
+            currencies=paid,
+            guard=guard,
+            why=why,
+            newcomers=Newcomers(home),
+        )
+        return lines.run()
     from crisiskit.center.desk import DeskApp
 
-    app = DeskApp(store, vault, price, paid, guard, why)
+    app = DeskApp(store, vault, price, paid, guard, why, Newcomers(home))
     app.run()
     return app.return_code or 0

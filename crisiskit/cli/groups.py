@@ -58,9 +58,13 @@ order = OrderGroup(
 )
 link = LazyGroup(
     "link",
-    _("Try a link."),
-    "crisiskit link test satellite",
-    {"test": "crisiskit.cli.linktest:test"},
+    _("Set up a link, find its device, try it."),
+    "crisiskit link add",
+    {
+        "add": "crisiskit.cli.linkadd:add_link",
+        "find": "crisiskit.cli.linkfind:find",
+        "test": "crisiskit.cli.linktest:test",
+    },
 )
 duty = LazyGroup(
     "duty",

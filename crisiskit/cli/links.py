@@ -28,16 +28,22 @@ NEIGHBOURS = "neighbours"
 
 @click.command(
     help=_("Show the links: state, signal, and what they cost today."),
-    epilog=examples("crisiskit links", "crisiskit links --json"),
+    epilog=examples("crisiskit links", "crisiskit links --json", "crisiskit links --follow"),
 )
+@click.option("--follow", is_flag=True, help=_("Go on: a line for each change, until Ctrl+C."))
 @json_option
 @home_option
-def links(home: Path, as_json: bool) -> None:
+def links(home: Path, as_json: bool, follow: bool) -> None:
     """Show the links."""
     from crisiskit.nearby import carrying_words, neighbours_words
     from crisiskit.prospects import Prospects
     from crisiskit.settings import load
 
+    if follow:
+        from crisiskit.cli.linkfollow import follow as follow_links
+
+        follow_links(home, as_json, phase_word)
+        return
     with looking(home) as views:
         tables = load(home).links
         seen = {view.name: view for view in views.links(wall_ms())}
@@ -50,7 +56,7 @@ def links(home: Path, as_json: bool) -> None:
             emit(row | _nearby_row(table, here, carrying))
         return
     if not tables:
-        say(_("No link is set up: name one in {path}").format(path=home / "settings.toml"))
+        say(_("No link is set up. Set one up with “crisiskit link add”."))
         return
     if not agent_runs(home):
         say(_("No agent runs here, so no link is open. Start one with “crisiskit agent”."))
@@ -126,6 +132,7 @@ def _told(view: LinkView) -> str:
 
 def _row(table: LinkSettings, view: LinkView | None) -> dict[str, object]:
     from crisiskit.jsonform import iso
+    from crisiskit.plugged import port_of, unplugged
 
     return {
         "name": table.name,
@@ -144,6 +151,8 @@ def _row(table: LinkSettings, view: LinkView | None) -> dict[str, object]:
         "byte_price": table.price.byte_micros / _MICROS,
         "currency": table.price.currency,
         "clear": table.clear or bool(view and view.clear),
+        "device": port_of(table.options) or None,
+        "plugged": not unplugged(table.options),
     }
 
 
@@ -173,12 +182,15 @@ def _print_table(tables: tuple[LinkSettings, ...], seen: dict[str, LinkView]) ->
 
 
 def _cells(table: LinkSettings, view: LinkView | None) -> tuple[str, ...]:
+    from crisiskit.plugged import unplugged
     from crisiskit.render import clear_words, size_text
 
     currency = table.price.currency
     state = phase_word(view.phase if view else _DOWN)
     if view and view.reason:
         state += f" ({trouble_word(view.reason)})"
+    elif unplugged(table.options):
+        state += f" ({trouble_word('device_gone')})"
     if table.clear or (view and view.clear):
         state += ", " + clear_words(clear=True)
     if view is None:

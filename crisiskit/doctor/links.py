@@ -10,18 +10,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crisiskit.doctor import neighbours
+from crisiskit.doctor import disturbers, neighbours
 from crisiskit.doctor.finding import Finding, ok, warning, wrong
 from crisiskit.doctor.station import receiver
 from crisiskit.errors import CrisiskitError
 from crisiskit.i18n import _, explain
 from crisiskit.installation import agent_runs
+from crisiskit.plugged import PORT_CODES, ports
 
 if TYPE_CHECKING:
     from crisiskit.settings import LinkSettings
 
 _SECRET = ("credentials_file", "token_file", "secret_file", "tls_key_file")
-_CODES = {"missing": "device_missing", "busy": "device_busy", "denied": "device_denied"}
 
 
 def findings(home: Path) -> Iterator[Finding]:
@@ -42,13 +42,14 @@ def findings(home: Path) -> Iterator[Finding]:
         yield warning(
             "settings",
             _("No link is set up."),
-            _("Name one in {path}.").format(path=home / "settings.toml"),
+            _("Set one up with “crisiskit link add”."),
         )
         return
     yield ok("settings", _("The settings can be used."))
     ours = agent_runs(home)
     for link in links:
         yield _link(link, ours, link.name in clear)
+    yield from disturbers.findings(ports(settings))
     yield from neighbours.findings(home, settings)
 
 
@@ -134,7 +135,7 @@ def _opened(port: str) -> CrisiskitError | None:
     try:
         asyncio.run(try_it())
     except PortError as error:
-        return CrisiskitError(_CODES.get(error.code, "device_gone"), device=port)
+        return CrisiskitError(PORT_CODES.get(error.code, "device_gone"), device=port)
     return None
 
 

@@ -9,6 +9,7 @@ def run(home: Path, *, plain: bool) -> int:
     """Open the field screen, or its line mode, on the kit in ``home``; its exit status."""
     from crisiskit.installation import Places
     from crisiskit.keystore import opened
+    from crisiskit.plugged import Newcomers
     from crisiskit.screens.estimator import currencies, estimator, why_waits
     from crisiskit.screens.guard import guard_of
 
@@ -18,9 +19,18 @@ def run(home: Path, *, plain: bool) -> int:
     if plain:
         from crisiskit.field.plain import FieldLines
 
-        return FieldLines(store, vault, price, currencies=paid, guard=guard, why=why).run()
+        lines = FieldLines(
+            store,
+            vault,
+            price,
+            currencies=paid,
+            guard=guard,
+            why=why,
+            newcomers=Newcomers(home),
+        )
+        return lines.run()
     from crisiskit.field.app import FieldApp
 
-    app = FieldApp(store, vault, price, paid, guard, why)
+    app = FieldApp(store, vault, price, paid, guard, why, Newcomers(home))
     app.run()
     return app.return_code or 0

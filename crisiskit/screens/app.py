@@ -21,6 +21,7 @@ from crisiskit.gps import newest_fix
 from crisiskit.harmless import in_line
 from crisiskit.i18n import _, explain, language, ngettext
 from crisiskit.model import CENTER, Message, Precedence, RecordKind, State
+from crisiskit.plugged import Newcomers
 from crisiskit.screens.arrivals import Arrivals, arrival_words
 from crisiskit.screens.bar import Bar
 from crisiskit.screens.compose import (
@@ -29,6 +30,7 @@ from crisiskit.screens.compose import (
     TextComposer,
     price_lines,
 )
+from crisiskit.screens.device import DeviceLine
 from crisiskit.screens.dialogs import Choose, key_help
 from crisiskit.screens.estimator import Estimator, WhyWaits, waits_unknown
 from crisiskit.screens.guard import Guard
@@ -77,8 +79,10 @@ class StationApp(ProtectedApp):
         currencies: Currencies = EUROS,
         guard: Guard | None = None,
         why: WhyWaits = waits_unknown,
+        newcomers: Newcomers | None = None,
     ) -> None:
         super().__init__(guard)
+        self.newcomers = newcomers
         self.views = Views(store, vault)
         self.writer = Writer(store, vault)
         self.estimator = estimator
@@ -112,6 +116,7 @@ class StationApp(ProtectedApp):
         yield Static(id="told")
         yield StickLine()
         yield LinkBar(id="links")
+        yield DeviceLine(self.newcomers)
         yield Bar(self.keys(), id="keys")
 
     def on_mount(self) -> None:

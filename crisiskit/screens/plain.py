@@ -15,6 +15,7 @@ from crisiskit.clock import minute_of, wall_ms
 from crisiskit.codec.forms import AnyField, Choice
 from crisiskit.compose import compose_form, compose_text, parse_precedence
 from crisiskit.crypto.vault import Vault
+from crisiskit.devicewords import newcomer_words
 from crisiskit.errors import BusyError, CrisiskitError, StoreError, TrustError, UsageError
 from crisiskit.forms import catalog
 from crisiskit.forms.answers import AnswerError, parse_answer
@@ -24,6 +25,7 @@ from crisiskit.harmless import clean_text, in_line
 from crisiskit.i18n import N_, _, explain, language
 from crisiskit.model import Message, Precedence, RecordKind
 from crisiskit.panic import WORD, confirms
+from crisiskit.plugged import Newcomers
 from crisiskit.render import body_lines, trust_word
 from crisiskit.screens.arrivals import Arrivals, arrival_words
 from crisiskit.screens.compose import price_lines
@@ -41,6 +43,7 @@ from crisiskit.screens.linkbar import (
 from crisiskit.screens.view import facts
 from crisiskit.store.store import Draft, Store
 from crisiskit.store.views import Views
+from hardware.devices import Device
 from hardware.removable import mounted
 
 SHOWN = 15
@@ -92,7 +95,10 @@ class Lines:
         currencies: Currencies = EUROS,
         guard: Guard | None = None,
         why: WhyWaits = waits_unknown,
+        newcomers: Newcomers | None = None,
     ) -> None:
+        self._newcomers = newcomers
+        self._devices: list[Device] = []
         self.views = Views(store, vault)
         self.store = Store(store, wall_ms, vault)
         self.estimator = estimator
@@ -152,6 +158,11 @@ class Lines:
                 self.say(arrival_words(one))
         except CrisiskitError as error:
             self.say(explain(error))
+        if self._newcomers is not None:
+            before, self._devices = self._devices, self._newcomers.look()
+            for device in self._devices:
+                if device not in before:
+                    self.say(newcomer_words([device]))
 
     def _one(self, line: str) -> None:
         word, _blank, rest = line.strip().partition(" ")

@@ -85,6 +85,16 @@ SETTING_REASONS = {
 
 LINK_ERRORS = {
     "link_unknown": N_("There is no link called “{name}”. Choose one of: {known}."),
+    "link_pair": N_("“{word}” is no setting. Write it as KEY=VALUE, like port=/dev/ttyUSB0."),
+    "link_pair_twice": N_("The key “{key}” was given twice. Leave one of them out."),
+    "link_add_what": N_(
+        "Which kind of link? “crisiskit link add --list” shows them all; at a terminal “crisiskit "
+        "link add” asks."
+    ),
+    "link_not_added": N_("Nothing was written."),
+    "settings_changed": N_(
+        "{path} was changed by somebody else meanwhile. Nothing was written; try again."
+    ),
     "link_kind_unknown": N_("There is no kind of link “{kind}”. Choose one of: {known}."),
     "no_link_for_words": N_(
         "No such link carries plain words. Name one of kind sms in {path}, see docs/sms.md."

@@ -158,6 +158,13 @@ def test_links_are_listed_before_they_ever_ran(call: Call, kit: Path) -> None:
         "byte_price": 0.000005,
         "currency": "EUR",
         "clear": False,
+        "device": None,
+        "plugged": True,
+        "hours": None,
+        "open": True,
+        "budget": None,
+        "budget_left": None,
+        "budget_left_routine": None,
     }
     status, out, err = call("links", "--home", kit)
     assert (status, "lan" in out, "No agent" in err) == (0, True, True)

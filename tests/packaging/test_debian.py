@@ -6,12 +6,16 @@ import configparser
 import importlib.util
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from hardware.candidates import ADAPTERS, BOARDS, RECEIVERS
+
 ROOT = Path(__file__).resolve().parents[2]
+VERIFY_SINCE = 254
 DEBIAN = ROOT / "packaging" / "debian"
 UNITS = sorted((ROOT / "packaging" / "systemd").glob("*.service"))
 RULES = sorted((ROOT / "packaging" / "udev").glob("*.rules"))
@@ -80,6 +84,41 @@ def test_udev_rules_are_well_formed(rules: Path) -> None:
     for line in [line for line in lines if line and not line.startswith("#")]:
         for word in line.split(", "):
             assert part.fullmatch(word), line
+
+
+@pytest.mark.parametrize("rules", RULES, ids=lambda path: path.name)
+def test_udev_rules_ask_before_they_assign_and_know_their_keys(rules: Path) -> None:
+    matches = {"ACTION", "SUBSYSTEM", "SUBSYSTEMS", "ENV", "ATTR", "ATTRS"}
+    assigns = {"ENV", "GOTO", "LABEL", "IMPORT", "GROUP", "MODE", "TAG", "SYMLINK"}
+    part = re.compile(r'([A-Z]+)(?:\{([^}]+)\})?(==|!=|\+=|=)"([^"]*)"')
+    for line in rules.read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        found = [part.fullmatch(word) for word in line.split(", ")]
+        assert all(found), line
+        asks = [one[3] in ("==", "!=") for one in found if one]
+        assert asks == sorted(asks, reverse=True), f"asks after assigning: {line}"
+        for one, is_asked in zip(found, asks, strict=True):
+            assert one is not None and one[1] in (matches if is_asked else assigns), line
+            assert (one[2] is not None) == (one[1] in ("ENV", "ATTR", "ATTRS", "IMPORT")), line
+            assert one[4] and one[4].count("$") == len(re.findall(r"\$env\{[A-Z_]+\}", one[4]))
+
+
+@pytest.mark.parametrize("rules", RULES, ids=lambda path: path.name)
+def test_udev_itself_takes_the_rules(rules: Path, real: Callable[[str], str]) -> None:
+    udevadm = real("udevadm")
+    version = subprocess.run([udevadm, "--version"], capture_output=True, text=True, check=True)
+    if int(version.stdout.split()[0]) < VERIFY_SINCE:
+        pytest.skip(f"udevadm verifies rules since version {VERIFY_SINCE}")
+    done = subprocess.run([udevadm, "verify", rules], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_rules_and_the_program_know_the_same_devices() -> None:
+    number = re.compile(r'ATTRS\{idVendor\}=="(\w+)", ATTRS\{idProduct\}=="([\w|]+)"')
+    told = number.findall(RULES[0].read_text())
+    numbers = {f"{vendor}:{product}" for vendor, many in told for product in many.split("|")}
+    assert numbers == {*ADAPTERS, *RECEIVERS, *BOARDS}
 
 
 def test_each_jump_of_the_udev_rules_lands_further_down() -> None:

@@ -9,6 +9,7 @@ from crisiskit.sim.fuzz.decoder import Decoder
 from hardware import ax25, cloudloop, directip, kiss, nmea, rockblock
 from hardware.at import COUNT_LIMIT, LINE_LIMIT, LINES_LIMIT, Answer, Dialogue, checksum
 from hardware.at_line import ModemError
+from hardware.candidates import MODEL_MAX, Candidate, identified, recognize
 from hardware.gps import parse_report
 from hardware.iridium import Memory, Modem, Timing
 from hardware.iridium_time import parse_ticks
@@ -69,6 +70,7 @@ def decoders() -> tuple[Decoder, ...]:
         Decoder("ax25 UI frame", _radio(), ax25.decode, (ax25.Malformed,), ax25.encode),
         Decoder("nmea", (_RMC, _GGA + _RMC), _fixes, seal=_summed),
         Decoder("gpsd report", (_TPV,), _report),
+        Decoder("unknown device", _SAID, _recognized),
     )
 
 
@@ -312,6 +314,22 @@ _TPV = (
     b'{"class":"TPV","mode":3,"time":"2026-11-23T18:00:12.000Z","lat":-12.7807,"lon":45.22505,'
     b'"eph":4.6}'
 )
+
+
+_SAID = (
+    _GGA + _RMC,
+    b"\r\nSBDRING\r\n",
+    b'299 constellationState {"constellation_visible": true, "signal_bars": 4}\r',
+    b"\r\n+CREG: 1\r\n",
+    b"\xc0\x08\x46\xc0",
+    b"\xc0\x00" + b"\x9c\x94\x6e\xa0\x40\x40\xe0\x9c\x6e\x98\x8a\x9a\x40\x61\x03\xf0Hi\xc0",
+)
+
+
+def _recognized(data: bytes) -> tuple[Candidate | None, Candidate]:
+    said, named = recognize(data), identified(data.decode("latin-1"))
+    assert len(named.detail) <= MODEL_MAX and named.detail.isascii(), "words for a terminal"
+    return said, named
 
 
 def _fixes(data: bytes) -> list[nmea.Fix]:
