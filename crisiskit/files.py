@@ -56,11 +56,11 @@ def replace_secret(path: Path, data: bytes) -> None:
         _blank(old)
 
 
-def write_new(path: Path, data: bytes) -> None:
+def write_new(path: Path, data: bytes, mode: int = OPEN) -> None:
     """``write_whole``, but never over another file. CrisiskitError ``file_exists``."""
     if path.exists() and (not path.is_file() or path.read_bytes() != data):
         raise CrisiskitError("file_exists", path=path)
-    write_whole(path, data)
+    write_whole(path, data, mode)
 
 
 def read_small(path: Path, bytes_max: int) -> bytes:

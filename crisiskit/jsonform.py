@@ -13,7 +13,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from crisiskit.model import Message, Order, RecordKind
+from crisiskit.attachment import file_name
+from crisiskit.model import Attachment, Message, Order, RecordKind
 
 if TYPE_CHECKING:
     from crisiskit.codec.forms import AnyField, Schema, Value
@@ -46,6 +47,17 @@ def message_json(message: Message) -> dict[str, object]:
         "clear": message.clear,
         **_order_facts(message.order),
         "link_position": _link_position(message.link_position),
+        "attachments": [attachment_json(one) for one in message.attachments],
+    }
+
+
+def attachment_json(attachment: Attachment) -> dict[str, object]:
+    """A file of a message; ``state`` is partly, whole, wrong, withdrawn, expired or given_up."""
+    return {
+        "name": file_name(attachment.name),
+        "size": attachment.size,
+        "state": attachment.state.value,
+        "percent": attachment.percent,
     }
 
 

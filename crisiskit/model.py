@@ -44,11 +44,12 @@ class RecordKind(IntEnum):
     CHECKPOINT = 4
     QUERY = 5
     ANSWER = 6
+    FILE = 7
 
     @property
     def for_people(self) -> bool:
-        """Whether people see it; the others are the stations' own talk."""
-        return self not in (RecordKind.READ, RecordKind.CHECKPOINT, RecordKind.QUERY)
+        """Whether people see it by itself; the others are the stations' own talk, and files."""
+        return self in (RecordKind.TEXT, RecordKind.FORM, RecordKind.ORDER, RecordKind.ANSWER)
 
 
 class ClockQuality(IntEnum):
@@ -146,6 +147,49 @@ class Record:
     clock: ClockQuality = ClockQuality.UNKNOWN
 
 
+class Whole(StrEnum):
+    """How far a file is: on its way, there, or never to be whole."""
+
+    PARTLY = "partly"
+    WHOLE = "whole"
+    WRONG = "wrong"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    GIVEN_UP = "given_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file as a person adds it to a message: its name and its bytes."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file of a message: at its reader, ``there`` of its ``count`` slices came in.
+
+    Where it was written, ``there`` are those that the far end has. ``head`` is the row number
+    of the record that names it. ``name`` is as its author wrote it: see ``attachment.file_name``.
+    """
+
+    head: int
+    name: str
+    size: int
+    coded_bytes: int
+    count: int
+    there: int
+    state: Whole
+
+    @property
+    def percent(self) -> int:
+        """How much of it is there; 100 only where it is whole."""
+        if self.state is Whole.WHOLE:
+            return 100
+        return min(99, self.there * 100 // self.count)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message as screens, scripts and JSON see it: one record towards one station.
@@ -182,6 +226,7 @@ class Message:
     expires_at: int | None = None
     clear: bool = False
     order: Order | None = None
+    attachments: tuple[Attachment, ...] = ()
     link_position: tuple[float, float, int] | None = None
 
 

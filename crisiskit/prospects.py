@@ -17,7 +17,7 @@ from crisiskit.sync.budget import Ledger
 from crisiskit.sync.plan import Estimate, estimate, record_bytes
 from crisiskit.sync.policy import Offer, Verdict, Wait, Why, decide
 from crisiskit.sync.sender import SPARE_BYTES, WINDOW
-from transports.link import Phase
+from transports.link import Phase, Traits
 
 _UP = (Phase.READY, Phase.BUSY)
 
@@ -45,6 +45,11 @@ class Prospects:
         self._oldest = waiting.oldest(self._views)
         self._unanswered = waiting.unanswered(self._views)
         self._known = waiting.known_links(self._views)
+
+    @property
+    def traits(self) -> dict[str, Traits]:
+        """The links by name."""
+        return {name: terms.traits for name, terms in self.policy.links.items()}
 
     def purse(self, link: str) -> Purse:
         """What counts against today's budget of a link."""
@@ -81,9 +86,8 @@ class Prospects:
 
     def estimates(self, record: Record, clear: bool = False, to: str = CENTER) -> list[Estimate]:
         """What a record that is written now would cost on each link, and whether it may leave."""
-        links = {name: terms.traits for name, terms in self.policy.links.items()}
         stands = {one.link: one for one in self.verdict(record, self.now.wall_ms, to).stands}
-        found = estimate(record, self._number, links, clear)
+        found = estimate(record, self._number, self.traits, clear)
         return [
             replace(one, why=stand.why, at_ms=stand.at_ms)
             if (stand := stands.get(one.link)) is not None

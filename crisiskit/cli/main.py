@@ -88,6 +88,7 @@ cli = LazyGroup(
         "list": "crisiskit.cli.messages:list_messages",
         "show": "crisiskit.cli.messages:show",
         "read": "crisiskit.cli.messages:read",
+        "save": "crisiskit.cli.save:save_files",
         "cancel": "crisiskit.cli.messages:cancel",
         "log": "crisiskit.cli.main:log",
         "order": "crisiskit.cli.groups:order",

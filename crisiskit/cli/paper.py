@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from crisiskit.attachment import attachment_words
 from crisiskit.cards import card_lines, order_line
 from crisiskit.cli.columns import width_here
 from crisiskit.clock import wall_ms
@@ -105,9 +106,14 @@ def print_whole(
         click.echo()
     elif first.exercise:
         click.echo(_("EXERCISE  EXERCISE  EXERCISE"))
-    size = max(len(label) for label, _value in pairs) + 2
+    labels = [label for label, _value in pairs] + [_("Attached")]
+    size = max(map(len, labels)) + 2
     for label, value in pairs:
         click.echo(f"{fit(label + ':', size)}{value}")
+    for message in found:
+        for file in message.attachments:
+            whom = f"{in_line(message.to)}  " if len(found) > 1 else ""
+            click.echo(f"{fit(_('Attached') + ':', size)}{whom}{in_line(attachment_words(file))}")
     if first.order is not None:
         return
     click.echo()

@@ -10,10 +10,12 @@ import click
 from crisiskit.cli.columns import print_table
 from crisiskit.cli.common import emit, say
 from crisiskit.clock import minute_of, wall_ms
+from crisiskit.harmless import in_line
 from crisiskit.i18n import _
 from crisiskit.installation import open_installation
 from crisiskit.jsonform import iso
 from crisiskit.model import Record
+from crisiskit.pricing import add_files, piece_sizes
 from crisiskit.prospects import Prospects
 from crisiskit.render import clear_words, money_text, size_text
 from crisiskit.store.store import Draft
@@ -35,13 +37,17 @@ def show_prices(home: Path, views: Views, drafts: Iterable[Draft], as_json: bool
         minute = minute_of(wall_ms())
         record = Record(draft.kind, draft.precedence, minute, draft.text, draft.data)
         size = record_bytes(record, number)
+        size += sum(size for file in draft.files for size in piece_sizes(file))
         found = prospects.estimates(record, draft.clear, draft.to)
+        found = add_files(found, draft.files, number, prospects.traits)
         wait = prospects.verdict(record, wall_ms(), draft.to).wait
         if as_json:
             rows = [_row(one, prospects.currencies[one.link]) for one in found]
             waits = wait_json(wait, prospects.currencies)
             emit({"bytes": size, "links": rows, "waits": waits})
         else:
+            for file in draft.files:
+                click.echo(f"{in_line(file.name)}, {size_text(len(file.content))}")
             _print_table(size, found, prospects.currencies)
             if wait is not None:
                 click.echo(_("It {waits}.").format(waits=wait_text(wait, prospects.currencies)))
@@ -51,6 +57,7 @@ def _row(one: Estimate, currency: str) -> dict[str, object]:
     return {
         "link": one.link,
         "bytes": one.frame_bytes,
+        "frames": one.frames,
         "credits": one.credits,
         "price": one.micros / _MICROS,
         "currency": currency,
@@ -63,20 +70,29 @@ def _row(one: Estimate, currency: str) -> dict[str, object]:
     }
 
 
+def _barred(one: Estimate) -> str:
+    if one.barred and not one.clear:
+        return _("not for files")
+    return clear_words(one.clear, one.barred)
+
+
 def _print_table(size: int, found: list[Estimate], currencies: dict[str, str]) -> None:
-    click.echo(_("{size} sealed, alone in its frame.").format(size=size_text(size)))
+    many = found and found[0].frames > 1
+    words = _("{size} sealed.") if many else _("{size} sealed, alone in its frame.")
+    click.echo(words.format(size=size_text(size)))
     if not found:
         say(_("No link is set up that could take it: name one in the settings file."))
         return
-    rows = [(_("LINK"), _("SIZE"), _("CREDITS"), _("PRICE"), _("TIME"), "")]
+    rows = [(_("LINK"), _("SIZE"), _("FRAMES"), _("CREDITS"), _("PRICE"), _("TIME"), "")]
     rows += [
         (
             one.link,
             size_text(one.frame_bytes),
+            str(one.frames),
             str(one.credits),
             money_text(one.micros, currencies[one.link]) if one.micros or not one.credits else "",
             _("{n} s").format(n=round(one.seconds, 1)),
-            ", ".join(filter(None, (_when(one), clear_words(one.clear, one.barred)))),
+            ", ".join(filter(None, (_when(one), _barred(one)))),
         )
         for one in found
     ]

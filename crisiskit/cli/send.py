@@ -19,7 +19,7 @@ from crisiskit.compose import TEXT_BYTES_MAX, compose_form, compose_text, parse_
 from crisiskit.errors import CrisiskitError, TrustError, UsageError
 from crisiskit.i18n import _
 from crisiskit.installation import writing
-from crisiskit.model import CENTER, Precedence, RecordKind, State
+from crisiskit.model import CENTER, Attached, Precedence, RecordKind, State
 from crisiskit.store.store import Draft, Store
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ Body = tuple[RecordKind, bytes, str]
         "crisiskit send --form sitrep dead=0 injured=14",
         "crisiskit send --to Delta-2 Return to base",
         "crisiskit send --clear Road to Sada closed",
+        "crisiskit send --attach bridge.jpg --dry-run The bridge, seen from the east",
         "sensor | crisiskit send --lines --replace water-level",
     ),
 )
@@ -52,6 +53,13 @@ Body = tuple[RecordKind, bytes, str]
 @click.option("--form", metavar="NAME", help=_("Fill a form: its answers follow as name=value."))
 @click.option("--expires", metavar="T", help=_("Not worth sending after: 2h, or a time."))
 @click.option("--replace", metavar="KEY", help=_("Withdraw what waits under the same key."))
+@click.option(
+    "--attach",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help=_("A file of at most 1 MiB goes with it, after all that is typed."),
+)
 @click.option("--clear", is_flag=True, help=_("READABLE BY ALL: it may leave without encryption."))
 @click.option("--lines", is_flag=True, help=_("One message for each line of standard input."))
 @click.option("--dry-run", is_flag=True, help=_("Send nothing; show bytes, credits and price."))
@@ -65,6 +73,7 @@ def send(
     form: str | None,
     expires: str | None,
     replace: str | None,
+    attach: tuple[Path, ...],
     clear: bool,
     lines: bool,
     dry_run: bool,
@@ -76,9 +85,12 @@ def send(
     expires_at = None if expires is None else _expiry(expires)
     if clear:
         _check_allowed(home)
+    if attach and (clear or lines):
+        raise UsageError("attachment_clear" if clear else "attachment_lines")
+    files = _attached(attach)
     with writing(home) as store:
         key = None if replace is None else _storable(replace)
-        common = _Common(wanted, _recipient(store, to), expires_at, key, clear)
+        common = _Common(wanted, _recipient(store, to), expires_at, key, clear, files)
         groups = _groups_of_lines(words, form) if lines else [[_body(words, form)]]
         drafts = ([common.draft(*body) for body in group] for group in groups)
         if dry_run:
@@ -109,6 +121,7 @@ class _Common:
     expires_at: int | None
     replace_key: str | None
     clear: bool
+    files: tuple[Attached, ...]
 
     def draft(self, kind: RecordKind, data: bytes, text: str) -> Draft:
         """A message with this body. TrustError ``clear_personal`` for what all must not read."""
@@ -125,7 +138,18 @@ class _Common:
             expires_at=self.expires_at,
             replace_key=self.replace_key,
             clear=self.clear,
+            files=self.files,
         )
+
+
+def _attached(paths: tuple[Path, ...]) -> tuple[Attached, ...]:
+    if not paths:
+        return ()
+    from crisiskit.attachment import ATTACHED_MAX, read_attached
+
+    if len(paths) > ATTACHED_MAX:
+        raise UsageError("attachments_too_many", most=ATTACHED_MAX)
+    return tuple(read_attached(path) for path in paths)
 
 
 def _check_allowed(home: Path) -> None:

@@ -20,6 +20,7 @@ class Reject(StrEnum):
     ACK = "ack"
     PART = "part"
     OBJECT = "object"
+    FILE = "file"
     NO_BASE = "no_base"
 
 

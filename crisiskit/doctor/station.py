@@ -59,9 +59,24 @@ def findings(home: Path) -> Iterator[Finding]:
         yield _role(installation)
         yield from _dates(home)
         yield _network(installation)
+        yield from _files(home)
     yield from protection.findings(home, store.level is not Level.WRONG)
     yield from _room(places)
     yield _agent(home)
+
+
+def _files(home: Path) -> Iterator[Finding]:
+    """How many files of messages came in whole, and how many are on their way."""
+    with looking(home) as views:
+        tally = views.files_in()
+    if not any(tally):
+        return
+    words = _("Files that came in: {whole} whole, {partly} on their way, {lost} damaged.")
+    text = words.format(whole=tally[0], partly=tally[1], lost=tally[2])
+    if tally[2]:
+        yield warning("files", text, _("“crisiskit list --json” names them: ask for them again."))
+    else:
+        yield ok("files", text)
 
 
 def _store(places: Places) -> Finding:

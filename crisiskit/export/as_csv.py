@@ -11,6 +11,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 
+from crisiskit.attachment import attachment_words
 from crisiskit.export.heading import Heading, harmless
 from crisiskit.jsonform import message_json
 from crisiskit.model import Message
@@ -41,6 +42,7 @@ COLUMNS = (
     "order_cancels",
     "order_cancelled_by",
     "link_position",
+    "attachments",
 )
 BOM = "\ufeff"
 # The signs of spreadsheets in the West and, in full width, in the East.
@@ -61,6 +63,9 @@ def as_csv(
     for message in messages:
         told = message_json(message)
         told["fields"] = "" if told["fields"] is None else _answers(message, heading.lang)
+        told["attachments"] = "\n".join(
+            attachment_words(one, heading.lang) for one in message.attachments
+        )
         if message.link_position is not None:
             told["link_position"] = heard_words(message.link_position, heading.lang)
         yield str(writer.writerow([_cell(told[key], separator) for key in COLUMNS]))

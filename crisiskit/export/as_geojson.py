@@ -56,4 +56,6 @@ def _harmless(value: object) -> object:
     """Every text in a value of JSON without marks that could mislead who reads it."""
     if isinstance(value, dict):
         return {key: _harmless(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_harmless(part) for part in value]
     return harmless(value) if isinstance(value, str) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
+from crisiskit.attachment import attachment_words
 from crisiskit.cards import order_line
 from crisiskit.export.heading import Heading, harmless, zone_text
 from crisiskit.i18n import speak
@@ -87,6 +88,8 @@ def _row(message: Message, heading: Heading) -> str:
     body = body_lines(message.kind, message.data, message.text, lang, minute)
     if message.order is not None:
         body = [order_line(message.order, "", heading.made_at, lang), *body]
+    attached = speak(lang)("Attached: {file}")
+    body += [attached.format(file=attachment_words(one, lang)) for one in message.attachments]
     cells = (
         local_time(at, _MINUTE),
         message.author,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from crisiskit.attachment import attachment_words
 from crisiskit.cards import order_line
 from crisiskit.export.heading import Heading, one_line_of, zone_text
 from crisiskit.i18n import speak
@@ -84,6 +85,8 @@ def _entry(message: Message, heading: Heading) -> list[str]:
         subject = f"{message.precedence.name} {subject}"
     if message.order is not None:
         subject = f"{order_line(message.order, '', heading.made_at, lang)} {subject}"
+    files = [one_line_of(attachment_words(one, lang)) for one in message.attachments]
+    subject = " + ".join([subject, *files])
     first, *more = wrap(subject, _SUBJECT, SUBJECT_LINES_MAX)
     row = (
         fit(local_time(at, "%m-%d %H:%M"), _TIME),

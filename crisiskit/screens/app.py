@@ -40,6 +40,7 @@ from crisiskit.screens.locked import LockScreen
 from crisiskit.screens.order import OrderScreen
 from crisiskit.screens.protected import ProtectedApp, protection_keys
 from crisiskit.screens.rows import RowList, Rows
+from crisiskit.screens.saving import save_dialog
 from crisiskit.screens.stick import StickLine
 from crisiskit.screens.view import MessageScreen, clock
 from crisiskit.screens.writer import Writer
@@ -282,6 +283,12 @@ class StationApp(ProtectedApp):
             self.answer(message)
         elif word == "cancel":
             self.run_worker(self._cancel(message.ref))
+        elif word == "save":
+            self.push_screen(save_dialog(self.views, message), self._saved)
+
+    def _saved(self, path: Path | None) -> None:
+        if path is not None:
+            self.tell(_("Saved as {path}.").format(path=in_line(str(path))), URGENT_S)
 
     async def _cancel(self, ref: int) -> None:
         try:

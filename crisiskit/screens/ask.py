@@ -27,19 +27,24 @@ class Ask(ModalScreen[T | None], Generic[T]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "none", priority=True)]
 
     def __init__(
-        self, question: str, take: Callable[[str], Awaitable[T]], secret: bool = False
+        self,
+        question: str,
+        take: Callable[[str], Awaitable[T]],
+        secret: bool = False,
+        line: Input | None = None,
     ) -> None:
+        """``line``: an input of another sort, with the id ``asked``."""
         super().__init__()
         self._question = question
         self._take = take
-        self._secret = secret
+        self._line = line or Input(password=secret, compact=True, id="asked")
         self._taking = False
 
     def compose(self) -> ComposeResult:
         """The question, the line, and what was wrong with it."""
         with VerticalScroll(classes="dialog", can_focus=False):
             yield Static(Content(self._question), classes="question")
-            yield Input(password=self._secret, compact=True, id="asked")
+            yield self._line
             yield Static(id="wrong")
             yield Static(Content(_("Enter to go on, Esc to go back.")), classes="hint")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from typing import ClassVar
@@ -14,17 +15,21 @@ from textual.events import DescendantFocus
 from textual.screen import Screen
 from textual.widgets import Input, Label, Static, TextArea
 
+from crisiskit.attachment import ATTACHED_MAX, read_attached
 from crisiskit.clock import minute_of, wall_ms
 from crisiskit.codec.forms import AnyField, Choice, Flag, Position
 from crisiskit.compose import TEXT_BYTES_MAX, compose_form, compose_text
 from crisiskit.errors import CrisiskitError, UsageError
 from crisiskit.forms import catalog
 from crisiskit.forms.personal import check_readable
+from crisiskit.harmless import in_line
 from crisiskit.i18n import _, explain, language, ngettext
-from crisiskit.model import Precedence, RecordKind
+from crisiskit.model import Attached, Precedence, RecordKind
 from crisiskit.render import clear_words, size_text
+from crisiskit.screens.ask import Ask
 from crisiskit.screens.bar import Bar
 from crisiskit.screens.dialogs import Choose
+from crisiskit.screens.filepath import PathInput, as_path
 from crisiskit.screens.linkbar import EUROS, Currencies, price_words
 from crisiskit.screens.page import Page
 from crisiskit.screens.urgency import KEYS, Send, Urgency
@@ -53,6 +58,8 @@ def price_lines(
         if one.micros or not one.credits:
             parts.append(money if one.micros else _("free"))
         parts.append(_("about {n} s").format(n=max(1, round(one.seconds))))
+        if one.barred and not one.clear:
+            parts = [f"{one.link}: " + _("not for files")]
         if one.clear:
             parts = [f"{one.link}: {clear_words(True, True)}"] if one.barred else parts
             parts += [] if one.barred else [clear_words(clear=True)]
@@ -78,6 +85,7 @@ class Composer(Screen[None]):
         Binding("ctrl+s", "send"),
         Binding("escape", "leave"),
         Binding("f8", "clear", priority=True),
+        Binding("f6", "attach", priority=True),
     ]
 
     def __init__(
@@ -87,6 +95,7 @@ class Composer(Screen[None]):
         super().__init__()
         self.may_clear = may_clear
         self.clear = False
+        self.files: tuple[Attached, ...] = ()
         self.template = template
         self.precedence = template.precedence
         self._to = to
@@ -101,6 +110,7 @@ class Composer(Screen[None]):
         yield Static(Content(self._to), id="to")
         yield Urgency(id="urgency")
         yield Static(_("READABLE BY ALL: it may leave without encryption. F8 no"), id="clear")
+        yield Static(id="files")
         yield from self.compose_body()
         yield Static(id="wrong")
         yield Static(id="told")
@@ -112,7 +122,7 @@ class Composer(Screen[None]):
 
     def keys(self) -> str:
         """The key line; 78 columns."""
-        return _("Ctrl+S send   F1-F4 urgency   Esc leave")
+        return _("Ctrl+S send   F1-F4 urgency   F6 file   Esc leave")
 
     def compose_body(self) -> ComposeResult:
         """The part that is written in."""
@@ -126,6 +136,8 @@ class Composer(Screen[None]):
         """Urgency and price as they are now."""
         self.query_one(Urgency).show(self.precedence)
         self.query_one("#clear").set_class(self.clear, "shown")
+        self.query_one("#files").set_class(bool(self.files), "shown")
+        self.query_one("#files", Static).update(Content(self._file_words()))
         try:
             words = self._price(self.draft())
         except CrisiskitError:
@@ -144,7 +156,12 @@ class Composer(Screen[None]):
 
     def written(self) -> bool:
         """Whether leaving would lose something."""
-        return bool(self.content())
+        return bool(self.content() or self.files)
+
+    def _file_words(self) -> str:
+        named = [f"{in_line(one.name)}, {size_text(len(one.content))}" for one in self.files]
+        words = _("Attached: {file}").format(file="; ".join(named))
+        return f"{words}   " + _("F6 another, or none")
 
     def action_urgency(self, value: int) -> None:
         """Choose the precedence."""
@@ -157,8 +174,28 @@ class Composer(Screen[None]):
 
     def action_clear(self) -> None:
         """Let all read it, or not."""
-        self.clear = self.may_clear and not self.clear
+        self.clear = self.may_clear and not self.clear and not self.files
         self.show()
+
+    def action_attach(self) -> None:
+        """Ask for a file; an empty line takes those away that are there."""
+        if self.app.screen is self:
+            question = _("Which file goes with it? At most 1 MiB; Tab completes the name.")
+            line = PathInput(compact=True, id="asked")
+            self.app.push_screen(Ask(question, self._with_file, line=line), self._show_files)
+
+    async def _with_file(self, typed: str) -> tuple[Attached, ...]:
+        if not typed.strip():
+            return ()
+        if len(self.files) >= ATTACHED_MAX:
+            raise UsageError("attachments_too_many", most=ATTACHED_MAX)
+        return (*self.files, await asyncio.to_thread(read_attached, as_path(typed)))
+
+    def _show_files(self, files: tuple[Attached, ...] | None) -> None:
+        if files is not None:
+            self.files = files
+            self.clear = self.clear and not files
+            self.show()
 
     def with_body(self, text: str, data: bytes = b"") -> Draft:
         """The draft with these words. TrustError ``clear_personal`` for what all must not read."""
@@ -172,6 +209,7 @@ class Composer(Screen[None]):
             text=text,
             data=data,
             clear=self.clear,
+            files=self.files,
         )
 
     def action_send(self) -> None:
@@ -300,7 +338,7 @@ class FormComposer(Composer):
 
     def keys(self) -> str:
         """See Composer."""
-        return _("Ctrl+S send   F1-F4 urgency   Tab next field   Esc leave")
+        return _("Ctrl+S send   F1-F4 urgency   Tab next   F6 file   Esc leave")
 
     def content(self) -> dict[str, str]:
         """The fields that were filled."""

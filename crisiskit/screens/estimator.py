@@ -7,8 +7,9 @@ from pathlib import Path
 
 from crisiskit.clock import minute_of, wall_ms
 from crisiskit.crypto.vault import Vault
-from crisiskit.installation import Places
+from crisiskit.installation import Places, open_installation
 from crisiskit.model import Message, Record, State
+from crisiskit.pricing import add_files
 from crisiskit.prospects import Prospects
 from crisiskit.settings import load
 from crisiskit.store.store import Draft
@@ -33,12 +34,14 @@ def waits_unknown(message: Message) -> str:
 def estimator(home: Path, vault: Vault) -> Estimator:
     """A function from a draft to prices by link; the settings are read once."""
     prospects = Prospects(home, Views(Places.of(home).store, vault))
+    number = open_installation(home).kit_number or 1
 
     def price(draft: Draft) -> list[Estimate]:
         prospects.look()
         minute = minute_of(wall_ms())
         record = Record(draft.kind, draft.precedence, minute, draft.text, draft.data)
-        return prospects.estimates(record, draft.clear, draft.to)
+        found = prospects.estimates(record, draft.clear, draft.to)
+        return add_files(found, draft.files, number, prospects.traits)
 
     return price
 

@@ -34,6 +34,9 @@ Clock = Callable[[], int]
 def life_word(message: Message) -> str:
     """The state of a message with its sign; for what came in, whether somebody opened it."""
     if message.box == "out":
+        slowest = min((one.percent for one in message.attachments), default=100)
+        if message.state is State.ARRIVED and slowest < 100:
+            return f"{SIGNS[message.state]} " + _("file {n} %").format(n=slowest)
         return f"{SIGNS[message.state]} {state_word(message.state)}"
     return _("● NEW") if message.state is State.HELD else _("○ OPENED")
 

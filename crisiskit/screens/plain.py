@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from crisiskit import stick
+from crisiskit.attachment import read_attached
 from crisiskit.cards import card_lines
 from crisiskit.clock import minute_of, wall_ms
 from crisiskit.codec.forms import AnyField, Choice
@@ -26,10 +27,11 @@ from crisiskit.i18n import N_, _, explain, language
 from crisiskit.model import Message, Precedence, RecordKind
 from crisiskit.panic import WORD, confirms
 from crisiskit.plugged import Newcomers
-from crisiskit.render import body_lines, trust_word
+from crisiskit.render import body_lines, size_text, trust_word
 from crisiskit.screens.arrivals import Arrivals, arrival_words
 from crisiskit.screens.compose import price_lines
 from crisiskit.screens.estimator import Estimator, WhyWaits, waits_unknown
+from crisiskit.screens.filepath import as_path
 from crisiskit.screens.guard import ERASED, Guard
 from crisiskit.screens.lines import age, card_or_line, life_word, station
 from crisiskit.screens.linkbar import (
@@ -40,6 +42,7 @@ from crisiskit.screens.linkbar import (
     link_words,
     no_link_words,
 )
+from crisiskit.screens.saving import save_all
 from crisiskit.screens.view import facts
 from crisiskit.store.store import Draft, Store
 from crisiskit.store.views import Views
@@ -56,6 +59,8 @@ WORDS = {
     "form": N_("form"),
     "answer": N_("answer"),
     "cancel": N_("cancel"),
+    "attach": N_("attach"),
+    "save": N_("save"),
     "links": N_("links"),
     "stick": N_("stick"),
     "help": N_("help"),
@@ -119,6 +124,8 @@ class Lines:
             "form": (self.form, _("fill in a form")),
             "answer": (self.answer, _("with a number: answer that message")),
             "cancel": (self.cancel, _("with a number: withdraw it while it is only KEPT")),
+            "attach": (self.attach, _("with a path: write a message that this file goes with")),
+            "save": (self.save, _("with a number, and a folder: save the files of that message")),
             "links": (self.links, _("the links and what they cost today")),
             "stick": (self.stick, _("exchange messages with the stick that is inserted")),
             "help": (self.help, _("these words")),
@@ -314,9 +321,9 @@ class Lines:
     def _keep(self, template: Draft, text: str, data: bytes = b"") -> None:
         precedence = self.urgency(template.precedence)
         kind = RecordKind.FORM if data else template.kind
-        draft = Draft(kind, precedence, text, data, to=template.to, answers=template.answers)
+        draft = replace(template, kind=kind, precedence=precedence, text=text, data=data)
         links = self.views.links(wall_ms())
-        if any_clear(links) and self._released(draft):
+        if any_clear(links) and not draft.files and self._released(draft):
             draft = replace(draft, clear=True)
         down = down_links(links)
         self.say(price_lines(self.estimator(draft), down, self.currencies))
@@ -351,6 +358,23 @@ class Lines:
     def confirmed(self, draft: Draft) -> bool:
         """Whether it may leave."""
         return True
+
+    def attach(self, path: str) -> None:
+        """Write a message that a file goes with."""
+        if not path:
+            path = self.ask_or_drop(_("Which file? "))
+        file = read_attached(as_path(path))
+        words = _("Attached: {file}")
+        self.say(words.format(file=f"{in_line(file.name)}, {size_text(len(file.content))}"))
+        self.write(replace(self.blank(), files=(file,)))
+
+    def save(self, rest: str) -> None:
+        """Save the files of a message."""
+        number, _blank, folder = rest.partition(" ")
+        message = self.chosen(number)
+        if message is not None:
+            path = save_all(self.views, message, as_path(folder.strip() or "."))
+            self.say(_("Saved as {path}.").format(path=in_line(str(path))))
 
     def answer(self, number: str) -> None:
         """Answer a message that came in."""

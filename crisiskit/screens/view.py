@@ -12,8 +12,10 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
+from crisiskit.attachment import attachment_words
+from crisiskit.harmless import in_line
 from crisiskit.i18n import _, ngettext
-from crisiskit.model import ClockQuality, Message, RecordKind, State
+from crisiskit.model import Attachment, ClockQuality, Message, RecordKind, State, Whole
 from crisiskit.render import (
     body_lines,
     clear_words,
@@ -78,16 +80,24 @@ def facts(message: Message, waits: str = "") -> str:
         lines.append(_("heard near {place}").format(place=heard_words(message.link_position)))
     if message.answers:
         lines.append(_("answers {id}").format(id=message.answers))
+    for one in message.attachments:
+        lines.append(_("Attached: {file}").format(file=in_line(attachment_words(one))))
     return "\n".join(lines)
 
 
+def is_here(message: Message, file: Attachment) -> bool:
+    """Whether all bytes of a file are kept here."""
+    return message.box == "out" or file.state is Whole.WHOLE
+
+
 class MessageScreen(Screen[str]):
-    """A message in full. Ends with ``answer``, ``cancel`` or an empty word."""
+    """A message in full. Ends with ``answer``, ``cancel``, ``save`` or an empty word."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,left,backspace", "end('')"),
         Binding("r", "end('answer')", priority=True),
         Binding("c", "end('cancel')", priority=True),
+        Binding("s", "end('save')", priority=True),
     ]
 
     def __init__(self, views: Views, message: Message, why: WhyWaits = waits_unknown) -> None:
@@ -134,6 +144,7 @@ class MessageScreen(Screen[str]):
         self.query_one("#facts", Static).update(words)
         keys = [_("R answer")] if self.may_answer else []
         keys += [_("C cancel it")] if self.may_cancel else []
+        keys += [_("S save the file")] if self.may_save else []
         keys += [_("Up and Down read on"), _("Esc back")]
         self.query_one("#keys", Bar).show("   ".join(keys))
 
@@ -144,11 +155,18 @@ class MessageScreen(Screen[str]):
 
     @property
     def may_cancel(self) -> bool:
-        """Only what was not sealed yet can be withdrawn."""
-        return self.message.box == "out" and self.message.state is State.KEPT
+        """Only what was not sealed yet can be withdrawn, of a message or of its files."""
+        partly = any(one.state is Whole.PARTLY for one in self.message.attachments)
+        return self.message.box == "out" and (self.message.state is State.KEPT or partly)
+
+    @property
+    def may_save(self) -> bool:
+        """Only what is whole here can be saved."""
+        return any(is_here(self.message, one) for one in self.message.attachments)
 
     def action_end(self, word: str) -> None:
         """Leave with what is to be done."""
-        if (word == "answer" and not self.may_answer) or (word == "cancel" and not self.may_cancel):
+        may = {"answer": self.may_answer, "cancel": self.may_cancel, "save": self.may_save}
+        if not may.get(word, True):
             return
         self.dismiss(word)

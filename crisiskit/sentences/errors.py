@@ -21,6 +21,31 @@ ERRORS = {
         "“{word}” is no precedence. Choose FLASH, IMMEDIATE, PRIORITY or ROUTINE."
     ),
     "duration_unknown": N_("“{word}” is no duration. Write for example 30m, 2h or 1d."),
+    # files that go with a message
+    "attachment_too_large": N_(
+        "{path} is larger than {most}, the most that a message can carry. Make it smaller, for a "
+        "photo with fewer pixels, and try again."
+    ),
+    "attachment_empty": N_("{path} is empty: there is nothing to attach. Name another file."),
+    "attachment_clear": N_(
+        "A file never leaves readable by all. Send it without --clear, or the words without it."
+    ),
+    "attachment_lines": N_("With --lines no file can go along. Send it with a message of its own."),
+    "attachments_too_many": N_(
+        "At most {most} files go with one message. Send the others with another one."
+    ),
+    "no_files": N_("The message {id} carries no file. “crisiskit show {id}” says what it has."),
+    "file_not_whole": N_(
+        "“{name}” is not whole here yet ({percent} %). Try again when the rest has come in, or ask "
+        "for it."
+    ),
+    "file_wrong": N_(
+        "“{name}” is damaged: its pieces do not make the file that its author named. Ask for it "
+        "again."
+    ),
+    "save_folder": N_(
+        "The message carries several files, and {path} is no folder. Name a folder with -o."
+    ),
     # settings
     "settings_unknown_key": N_("{path}: nothing here is called “{key}”. {hint}"),
     "settings_wrong_value": N_("{path}: “{key}” {why}. Correct it and try again."),

@@ -25,6 +25,10 @@ NOTICES = {
         "A message from {station} arrived whole but cannot be read here ({detail}). It is kept. "
         "Install the newest version, and ask {station} to send it again."
     ),
+    "file_unreadable": N_(
+        "A piece of a file from {station} cannot be read here. It is kept. Install the newest "
+        "version, and ask {station} to send the file again."
+    ),
     "disk_full": N_(
         "The disk is full. Urgent messages can still be kept for a while; make room now."
     ),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from crisiskit.model import Precedence
+from crisiskit.sim.attached import some_files
 from crisiskit.sim.checks import BrokenPromiseError, Checker, Tally
 from crisiskit.sim.world import Carrier, Station, World
 from crisiskit.sync.budget import UNLIMITED, Budget
@@ -195,10 +196,11 @@ def _message(checker: Checker, n: int) -> Callable[[], None]:
         rng, kit = world.rng, world.rng.choice(world.kits)
         words = "water road school bridge " * rng.choice([1, 2, 5, 20])
         precedence = Precedence(rng.choice([0, 0, 0, 1, 1, 2, 3]))
+        files = some_files(rng)
         if rng.random() < 0.65:
-            checker.say(kit, f"{n} {words}", precedence, world.center.name)
+            checker.say(kit, f"{n} {words}", precedence, world.center.name, files)
         else:
-            checker.say(world.center, f"{n} {words}", precedence, kit.name)
+            checker.say(world.center, f"{n} {words}", precedence, kit.name, files)
 
     return speak
 

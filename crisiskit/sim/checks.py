@@ -10,7 +10,8 @@ from crisiskit.carrying import Carried, CarriedOn
 from crisiskit.codec.batch import frames_of
 from crisiskit.codec.header import FrameKind, decode_header
 from crisiskit.codec.reject import Rejected
-from crisiskit.model import Precedence
+from crisiskit.model import Attached, Precedence
+from crisiskit.sim.attached import files
 from crisiskit.sim.world import Station, World
 from crisiskit.step import (
     Acknowledged,
@@ -40,6 +41,7 @@ class Tally:
     """What a world has seen, for people to judge how hard it was."""
 
     said: int = 0
+    files: int = 0
     held: int = 0
     frames: int = 0
     crashes: int = 0
@@ -49,7 +51,8 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Put the figures of another world to these."""
-        for name in ("said", "held", "frames", "crashes", "restores", "injected", "carried"):
+        names = ("said", "files", "held", "frames", "crashes", "restores", "injected", "carried")
+        for name in names:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
@@ -77,6 +80,7 @@ class Checker:
         for change in changes:
             if isinstance(change, Acknowledged | Answered):
                 self._no_false_held(station, change)
+                self._no_file_left_behind(station)
             elif isinstance(change, Arrived | Unpacked):
                 self._nothing_forged(change)
             elif isinstance(change, Spent):
@@ -147,6 +151,18 @@ class Checker:
             if stored is None and digest not in gone:
                 raise BrokenPromiseError(f"{station.name}: held, but {far.name} has it not")
 
+    def _no_file_left_behind(self, station: Station) -> None:
+        """A message that is held has no piece of a file that still waits."""
+        row = station.store._db.execute(
+            "SELECT 1 FROM piece p JOIN record m ON m.digest = p.message JOIN delivery d"
+            " ON d.record = m.id AND d.state = 'held' AND d.state_at = ? JOIN delivery f"
+            " ON f.record = p.record AND f.pairing = d.pairing"
+            " WHERE p.author = 0 AND f.state IN ('kept', 'sealed', 'sent', 'arrived')",
+            (station.store._wall(),),
+        ).fetchone()
+        if row is not None:
+            raise BrokenPromiseError(f"{station.name}: held, but a piece of its file is not")
+
     def _nothing_forged(self, change: Arrived | Unpacked) -> None:
         arrived = change.arrived if isinstance(change, Unpacked) else change
         if arrived.undecodable:
@@ -187,13 +203,21 @@ class Checker:
 
     # -- people and misfortune -------------------------------------------------------------
 
-    def say(self, station: Station, text: str, precedence: Precedence, to: str) -> None:
+    def say(
+        self,
+        station: Station,
+        text: str,
+        precedence: Precedence,
+        to: str,
+        files: tuple[Attached, ...] = (),
+    ) -> None:
         """Somebody writes; the text is unlike all others."""
         assert text not in self.said, "texts are told apart by their words"
         reader = to if station.is_center else self.world.center.name
         self.said[text] = (station.name, reader)
         self.tally.said += 1
-        self.world.say(station, text, precedence, to)
+        self.tally.files += len(files)
+        self.world.say(station, text, precedence, to, files=files)
 
     def restore(self, station: Station, backup: bytes, knows: bool) -> None:
         """The station is set back to an old store."""
@@ -225,6 +249,15 @@ class Checker:
                 reader = self.said[text][1]
                 if text not in texts[reader]:
                     raise BrokenPromiseError(f"{station.name} wrote what {reader} never got")
+
+            self._files_there(station)
+
+    def _files_there(self, station: Station) -> None:
+        """Every file that a writer still has is whole with its reader, the same bytes."""
+        for text, sent in files(station, "out").items():
+            reader = next(s for s in self._stations() if s.name == self.said[text][1])
+            if files(reader).get(text) != sent:
+                raise BrokenPromiseError(f"{station.name} sent a file that {reader.name} lacks")
 
     def _stations(self) -> list[Station]:
         return self.world.stations

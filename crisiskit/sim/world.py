@@ -11,7 +11,7 @@ import hashlib
 import heapq
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Protocol
@@ -20,7 +20,7 @@ from crisiskit.codec.batch import frames_of
 from crisiskit.crypto.identity import KitIdentity, network_id
 from crisiskit.crypto.keys import root_key
 from crisiskit.crypto.vault import Vault
-from crisiskit.model import CENTER, Direction, Precedence, RecordKind
+from crisiskit.model import CENTER, Attached, Direction, Precedence, RecordKind
 from crisiskit.sim.neighbourhood import Neighbourhood
 from crisiskit.step import Change, EpochOpened, Now, Step, Transmit
 from crisiskit.store.store import Draft, NewPairing, Store
@@ -245,17 +245,11 @@ class World:
         expires_at: int | None = None,
         replace_key: str | None = None,
         clear: bool = False,
+        files: tuple[Attached, ...] = (),
     ) -> str:
         """Somebody writes a message; its id."""
-        draft = Draft(
-            RecordKind.TEXT,
-            precedence,
-            text,
-            to=to,
-            expires_at=expires_at,
-            replace_key=replace_key,
-            clear=clear,
-        )
+        plain = Draft(RecordKind.TEXT, precedence, text, to=to, clear=clear, files=files)
+        draft = replace(plain, expires_at=expires_at, replace_key=replace_key)
         code = station.store.keep([draft])[0]
         self.look(station)
         return code

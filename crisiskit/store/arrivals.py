@@ -9,13 +9,14 @@ from typing import Any
 
 from crisiskit.codec.header import is_clear
 from crisiskit.codec.record import record_id
-from crisiskit.model import Direction, Record
+from crisiskit.model import Direction, Record, RecordKind
 from crisiskit.step import (
     Arrived,
     Forked,
     Located,
     Unpacked,
 )
+from crisiskit.store import pieces
 from crisiskit.store.connect import Database
 from crisiskit.store.frames import stored
 from crisiskit.store.own import note_named
@@ -68,7 +69,9 @@ def _unpacked(db: Database, change: Unpacked, now: int) -> None:
 def _records_in(db: Database, c: Arrived, now: int) -> None:
     shares = len(c.records)
     for place, (record, digest) in enumerate(zip(c.records, c.digests, strict=True)):
-        _record_in(db, c, place, record, digest, share(len(c.frame), place, shares), now)
+        row = _record_in(db, c, place, record, digest, share(len(c.frame), place, shares), now)
+        if row is not None and record.kind is RecordKind.FILE:
+            pieces.note_in(db, row, c.pairing, record, now)
         note_named(db, c, record)
 
 
@@ -104,8 +107,8 @@ def _record_in(
     digest: bytes,
     frame_bytes: int,
     now: int,
-) -> None:
-    """One record that came in; a digest known already is the same record again (P4)."""
+) -> int | None:
+    """The row of one record that came in; a digest known already is the same again (P4): None."""
     ref = record.answers
     row = db.execute(
         "INSERT OR IGNORE INTO record (digest, code, box, author, kind, precedence, minute, twin,"
@@ -134,9 +137,8 @@ def _record_in(
         ),
     )
     if row.rowcount != 1:
-        if is_clear(c.frame):
-            db.execute("UPDATE record SET clear = 1 WHERE digest = ?", (digest,))
-        return
+        _known_already(db, c, digest)
+        return None
     listed = record.kind.for_people
     db.execute(
         "INSERT INTO delivery (record, pairing, box, listed, precedence, state, state_at, epoch,"
@@ -156,6 +158,13 @@ def _record_in(
             frame_bytes,
         ),
     )
+    return row.lastrowid
+
+
+def _known_already(db: sqlite3.Connection, c: Arrived, digest: bytes) -> None:
+    """A record that comes again, in a frame that all can read, can be read by all."""
+    if is_clear(c.frame):
+        db.execute("UPDATE record SET clear = 1 WHERE digest = ?", (digest,))
 
 
 def _code_at(db: sqlite3.Connection, pairing: int, came: Direction, ref: Any) -> str:

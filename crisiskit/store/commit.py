@@ -31,7 +31,7 @@ from crisiskit.step import (
     Spent,
     Vouched,
 )
-from crisiskit.store import arrivals, orders, relay, spending
+from crisiskit.store import arrivals, orders, pieces, relay, spending
 from crisiskit.store.arrivals import share
 from crisiskit.store.connect import Database
 from crisiskit.store.frames import part_place, stored
@@ -127,7 +127,7 @@ def _sent(db: sqlite3.Connection, c: Sent, now: int) -> None:
     )
 
 
-def _acknowledged(db: sqlite3.Connection, c: Acknowledged, now: int) -> None:
+def _acknowledged(db: Database, c: Acknowledged, now: int) -> None:
     below = (c.pairing, c.epoch, c.held_below)
     db.execute(
         "UPDATE envelope SET state = 'held', held_at = ?"
@@ -136,7 +136,13 @@ def _acknowledged(db: sqlite3.Connection, c: Acknowledged, now: int) -> None:
     )
     db.execute(
         "UPDATE delivery SET state = 'held', state_at = ? WHERE pairing = ? AND box = 'out'"
-        " AND epoch = ? AND seq < ? AND state IN ('sealed', 'sent', 'arrived')",
+        " AND epoch = ? AND seq < ? AND state IN ('sealed', 'sent', 'arrived')"
+        f" AND NOT {pieces.PENDING}",
+        (now, *below),
+    )
+    db.execute(  # what is left of them waits for its files
+        "UPDATE delivery SET state = 'arrived', state_at = ? WHERE pairing = ? AND box = 'out'"
+        " AND epoch = ? AND seq < ? AND state IN ('sealed', 'sent')",
         (now, *below),
     )
     db.execute(
@@ -159,6 +165,7 @@ def _acknowledged(db: sqlite3.Connection, c: Acknowledged, now: int) -> None:
         " AND epoch = ? AND seq = ? AND state IN ('sealed', 'sent')",
         [(now, c.pairing, c.epoch, seq) for seq in c.arrived],
     )
+    pieces.promote(db, c.pairing, now)
 
 
 def _doubted(db: Database, c: Doubted, now: int) -> None:
@@ -179,7 +186,7 @@ def doubt(db: sqlite3.Connection, pairing: int) -> None:
     )
 
 
-def _answered(db: sqlite3.Connection, c: Answered, now: int) -> None:
+def _answered(db: Database, c: Answered, now: int) -> None:
     """What is not there any more is repeated; people go on seeing what they saw."""
     key = (c.pairing, c.epoch)
     db.execute(
@@ -323,11 +330,15 @@ def _contact(db: sqlite3.Connection, c: Contact, now: int) -> None:
     )
 
 
-def _expired(db: sqlite3.Connection, c: Expired, now: int) -> None:
+def _expired(db: Database, c: Expired, now: int) -> None:
     db.executemany(
         "UPDATE delivery SET state = 'expired', state_at = ? WHERE id = ? AND state = 'kept'",
         [(now, delivery) for delivery in c.deliveries],
     )
+    for (pairing,) in db.execute(
+        "SELECT DISTINCT pairing FROM delivery WHERE box = 'out' AND state = 'arrived'"
+    ).fetchall():
+        pieces.promote(db, pairing, now)
 
 
 def _raised(db: Database, c: Raised, now: int) -> None:

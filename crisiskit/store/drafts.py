@@ -12,6 +12,7 @@ from crisiskit.errors import UsageError
 from crisiskit.model import (
     CENTER,
     EVERY_KIT,
+    Attached,
     ClockQuality,
     Direction,
     Precedence,
@@ -20,7 +21,7 @@ from crisiskit.model import (
     Reference,
     State,
 )
-from crisiskit.store import orders
+from crisiskit.store import orders, pieces
 from crisiskit.store.connect import Database
 from crisiskit.store.distinct import distinct
 from crisiskit.store.schema import Sealed as Column
@@ -32,7 +33,7 @@ _KIT_NUMBER_DIGITS = 5
 class Draft:
     """A record about to be kept. ``to`` is ``center``, ``all``, or a kit's number or name.
 
-    ``clear``: its writer lets all read it.
+    ``clear``: its writer lets all read it. ``files`` go with it, each in records of its own.
     """
 
     kind: RecordKind
@@ -45,6 +46,7 @@ class Draft:
     replace_key: str | None = None
     clock: ClockQuality = ClockQuality.UNKNOWN
     clear: bool = False
+    files: tuple[Attached, ...] = ()
 
 
 def insert_record(
@@ -96,12 +98,33 @@ def insert_record(
     db.executemany(
         "INSERT INTO delivery (record, pairing, box, listed, precedence, state, state_at)"
         " VALUES (?, ?, 'out', ?, ?, 'kept', ?)",
-        [
-            (row.lastrowid, p, int(record.kind is not RecordKind.READ), record.precedence, now)
-            for p in pairings
-        ],
+        [(row.lastrowid, p, int(record.kind.for_people), record.precedence, now) for p in pairings],
     )
+    for file in draft.files:
+        _insert_file(db, own_fp, draft, file, digest, pairings, now)
     return int(row.lastrowid or 0), digest
+
+
+def _insert_file(
+    db: Database,
+    own_fp: bytes,
+    draft: Draft,
+    file: Attached,
+    message: bytes,
+    pairings: Sequence[int],
+    now: int,
+) -> None:
+    """The records of a file: they wait and expire with their message, and are never clear."""
+    for data in pieces.piece_data(message, file):
+        one = Draft(
+            RecordKind.FILE,
+            Precedence.ROUTINE,
+            data=data,
+            expires_at=draft.expires_at,
+            clock=draft.clock,
+        )
+        row, _digest = insert_record(db, own_fp, one, pairings, now)
+        pieces.note_own(db, row, data, message, now)
 
 
 def recipients(db: sqlite3.Connection, to: str) -> list[int]:
@@ -147,6 +170,8 @@ def _withdraw_replaced(
     """Cancel the unsealed predecessors of a latest-only record (protocol section 9)."""
     db.executemany(
         "UPDATE delivery SET state = ?, state_at = ? WHERE state = 'kept' AND pairing = ?"
-        " AND record IN (SELECT id FROM record WHERE replace_key = ?)",
-        [(State.CANCELLED, now, pairing, key) for pairing in pairings],
+        " AND record IN (SELECT id FROM record WHERE replace_key = ? UNION ALL SELECT p.record"
+        " FROM record r JOIN piece p ON p.message = r.digest AND p.message <> x'' AND p.author = 0"
+        " WHERE r.replace_key = ?)",
+        [(State.CANCELLED, now, pairing, key, key) for pairing in pairings],
     )

@@ -12,12 +12,12 @@ import sqlite3
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from crisiskit.store import schema_orders
+from crisiskit.store import schema_orders, schema_pieces
 
 if TYPE_CHECKING:
     import sqlite_utils
 
-VERSION = 4
+VERSION = 5
 
 
 class Sealed(StrEnum):
@@ -332,6 +332,10 @@ def migrate(connection: sqlite3.Connection) -> None:
     @migrations()
     def m004_words(db: sqlite_utils.Database) -> None:
         _execute(db, _V4, 4)
+
+    @migrations()
+    def m005_pieces(db: sqlite_utils.Database) -> None:
+        _execute(db, schema_pieces.TABLES, 5)
 
     migrations.apply(sqlite_utils.Database(connection))
 

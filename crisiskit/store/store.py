@@ -26,7 +26,7 @@ from crisiskit.model import (
 )
 from crisiskit.snapshot import Snapshot
 from crisiskit.step import Change, Queued
-from crisiskit.store import commit, issued, load, orders, relay
+from crisiskit.store import commit, issued, load, orders, pieces, relay
 from crisiskit.store.connect import Database, explained, open_writer
 from crisiskit.store.drafts import Draft as Draft
 from crisiskit.store.drafts import insert_record, recipients
@@ -171,14 +171,18 @@ class Store:
         return record_id(insert_record(db, own_fp, draft, pairings, self._wall())[1])
 
     def cancel(self, ref: int) -> None:
-        """Withdraw a delivery that was not sealed yet, else UsageError ``cancel_too_late``."""
+        """Withdraw what was not sealed yet of a delivery and its files.
+
+        UsageError ``cancel_too_late`` where all was.
+        """
         with self._writer.transaction(lambda db: _state(db, ref) == State.CANCELLED) as db:
+            now = self._wall()
             done = db.execute(
                 "UPDATE delivery SET state = 'cancelled', state_at = ?"
                 " WHERE id = ? AND state = 'kept'",
-                (self._wall(), ref),
+                (now, ref),
             )
-            if done.rowcount != 1:
+            if not done.rowcount + pieces.withdraw(db, ref, now):
                 raise CrisiskitError("cancel_too_late")
 
     def mark_read(self, ref: int) -> bool:
@@ -355,6 +359,7 @@ class Store:
         now = self._wall()
         with self._writer.transaction() as db:
             db.execute("DELETE FROM part WHERE at < ?", (now - PARTS_MS,))
+            pieces.prune(db, now)
             db.execute(
                 "UPDATE envelope SET frame = x'' WHERE (pairing, epoch) IN (SELECT pairing, epoch"
                 " FROM envelope WHERE frame <> x'' GROUP BY pairing, epoch"

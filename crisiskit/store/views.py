@@ -12,6 +12,7 @@ from crisiskit.errors import BusyError, TrustError, UsageError
 from crisiskit.i18n import N_, _
 from crisiskit.model import (
     CENTER,
+    Attachment,
     Carrying,
     ClockQuality,
     Kit,
@@ -23,6 +24,7 @@ from crisiskit.model import (
     RecordKind,
     State,
 )
+from crisiskit.store import attachments
 from crisiskit.store.arrivals import read_place
 from crisiskit.store.connect import open_reader, read
 from crisiskit.store.frames import BYTES_IN_SQL
@@ -156,6 +158,17 @@ class Views:
         found = self._messages(f"{_MESSAGE} WHERE d.id = ?", (ref,))
         return found[0] if found else None
 
+    def file_content(self, attachment: Attachment) -> bytes:
+        """The bytes of a file of a message.
+
+        Raises CrisiskitError ``file_not_whole`` or ``file_wrong``.
+        """
+        return attachments.content(self._rows, self.opened, attachment)
+
+    def files_in(self) -> tuple[int, int, int]:
+        """Of the files that came in: how many are whole, on their way, never to be whole."""
+        return attachments.tally(self._rows)
+
     def newest_change(self) -> int:
         """When a message last changed its state, in ms; 0 if there is none."""
         return int(self._rows("SELECT coalesce(max(state_at), 0) FROM delivery")[0][0])
@@ -279,6 +292,9 @@ class Views:
 
     def _messages(self, sql: str, values: Sequence[Any]) -> list[Message]:
         found = [self._message(row) for row in self._rows(sql, values)]
+        if attachments.exist(self._rows):
+            files = attachments.by_delivery(self._rows, self.opened, found)
+            found = [replace(one, attachments=files.get(one.ref, ())) for one in found]
         carriers = [message.number for message in found if message.kind is RecordKind.ORDER]
         if not carriers:
             return found

@@ -93,8 +93,8 @@ class Departures:
             or self._next_query(station, lanes, now)
             or self._next_data(station, lanes, now, Precedence.PRIORITY)
             or self._next_data(station, lanes, now, Precedence.ROUTINE)
-            or self._next_checkpoint(station, lanes, now)
             or self._next_data(station, lanes, now, Precedence.ROUTINE, bulk=True)
+            or self._next_checkpoint(station, lanes, now)
             or self._next_hello(station, lanes, now)
         )
 

@@ -1,4 +1,7 @@
-"""Records that wait to be sealed, in sending order: precedence, then age (protocol 9)."""
+"""Records that wait to be sealed, in sending order: precedence, then age (protocol 9).
+
+Bulk, such as the slices of a file, comes after all else.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import replace
 from itertools import islice
 
 from crisiskit.codec.content import RECORDS_MAX, Content, encode_content
+from crisiskit.codec.pieces import is_slice
 from crisiskit.crypto.seal import TAG_BYTES
 from crisiskit.model import Precedence
 from crisiskit.step import Queued
@@ -22,6 +26,7 @@ class Outbox:
         self._queues: dict[Precedence, dict[int, Queued]] = {p: {} for p in reversed(Precedence)}
         self._clear: dict[Precedence, set[int]] = {p: set() for p in Precedence}
         self._large: dict[int, int] = {}
+        self._bulk: set[int] = set()
         self._sizes: dict[int, int] = {}
         self._next_expiry: int | None = None
 
@@ -33,6 +38,9 @@ class Outbox:
                 self._clear[item.record.precedence].add(item.delivery)
             if _raw_bytes(item) > LARGE_BYTES:
                 self._large[item.delivery] = len(encode_content(Content((item.record,)), None))
+            large = item.delivery in self._large or is_slice(item.record)
+            if large and item.record.precedence is Precedence.ROUTINE:
+                self._bulk.add(item.delivery)
             if item.expires_at is not None:
                 self._next_expiry = min(self._next_expiry or item.expires_at, item.expires_at)
 
@@ -40,6 +48,7 @@ class Outbox:
         """Take out what was sealed, withdrawn or expired."""
         for delivery in deliveries:
             self._large.pop(delivery, None)
+            self._bulk.discard(delivery)
             self._sizes.pop(delivery, None)
             for precedence, queue in self._queues.items():
                 queue.pop(delivery, None)
@@ -52,7 +61,9 @@ class Outbox:
         large, else of the rest.
         """
         queue, open_ = self._queues[precedence], self._clear[precedence]
-        if not queue or (clear and not open_) or (bulk and not self._large):
+        if not queue or (clear and not open_) or (bulk and not self._bulk):
+            return None
+        if not bulk and precedence is Precedence.ROUTINE and len(queue) == len(self._bulk):
             return None
         return next(
             (
@@ -65,7 +76,7 @@ class Outbox:
 
     def is_bulk(self, item: Queued) -> bool:
         """Whether it is large and nobody waits for it: all else goes before it."""
-        return item.delivery in self._large and item.record.precedence is Precedence.ROUTINE
+        return item.delivery in self._bulk
 
     def frame_bytes(self, item: Queued) -> int:
         """The frame of an item alone, as ``plan.record_bytes`` tells it for a long header."""
@@ -93,8 +104,8 @@ class Outbox:
         """What may share the next envelope, first first; nothing that alone is too large.
 
         ``clear``: only what all may read, since the envelope will not be encrypted. ``bulk``:
-        what is large as well. FLASH and IMMEDIATE travel without slower company, so that they
-        leave and arrive in the time of their own bytes.
+        only what is large, else only the rest. FLASH and IMMEDIATE travel without slower
+        company, so that they leave and arrive in the time of their own bytes.
         """
         found: list[Queued] = []
         urgent = _is_urgent(precedence)
@@ -104,7 +115,7 @@ class Outbox:
                 for item in self._queues[each].values()
                 if self._large.get(item.delivery, 0) <= content_bytes_max
                 and (item.clear or not clear)
-                and (bulk or not self.is_bulk(item))
+                and self.is_bulk(item) is bulk
             )
             found += islice(fit, RECORDS_MAX - len(found))
         return found

@@ -33,6 +33,7 @@ class Estimate:
     barred: bool = False
     why: Why | None = None
     at_ms: int | None = None
+    frames: int = 1
 
 
 def record_bytes(record: Record, kit_number: int) -> int:
@@ -69,6 +70,7 @@ def estimate(
                 seconds,
                 not traits.may_encrypt,
                 not traits.may_encrypt and not clear,
+                frames=frames,
             )
         )
     return sorted(found, key=lambda one: (one.barred, one.micros, one.credits, one.seconds))

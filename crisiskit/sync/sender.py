@@ -36,6 +36,7 @@ from crisiskit.codec.header import (
     with_epoch,
 )
 from crisiskit.codec.parts import cut
+from crisiskit.codec.pieces import is_slice
 from crisiskit.codec.record import record_digest
 from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import EPOCH_MAX, ChainKey, Entropy
@@ -70,6 +71,7 @@ from crisiskit.sync.signing import Signing, costs_no_more
 WINDOW = 17
 SEQ_MAX = 65_000
 ENVELOPE_BYTES_MAX = 4096
+BULK_BYTES_MAX = 16_384
 SALT_BYTES = 4
 NAME_EPOCH_AFTER = 2
 # What may join a record in its frame: the life's name, an ack block, a signature.
@@ -153,7 +155,7 @@ class Sender:
             lambda most, room: fill(records[:most], room, base, ack, codecs),
             sure,
             len(batch),
-            Size(around, min(lane.traits.mtu_bytes, ENVELOPE_BYTES_MAX)),
+            Size(around, envelope_bytes_max(lane, is_slice(batch[0].record))),
             lane.traits,
         )
         follows = count < sure
@@ -490,3 +492,9 @@ def _header(frame: bytes) -> Header:
     found = decode_header(frame)
     assert not isinstance(found, Rejected), "we sealed it"
     return found[0]
+
+
+def envelope_bytes_max(lane: Lane, bulk: bool) -> int:
+    """A file leaves in few large envelopes where the link takes many of those in one frame."""
+    wide = bulk and lane.traits.mtu_bytes > BULK_BYTES_MAX
+    return min(lane.traits.mtu_bytes, BULK_BYTES_MAX if wide else ENVELOPE_BYTES_MAX)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from crisiskit.codec.acks import decode_receipt
 from crisiskit.codec.checkpoint import decode_query
 from crisiskit.codec.header import Header
+from crisiskit.codec.pieces import decode_piece
 from crisiskit.codec.readings import decode_references
 from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.keys import Entropy
@@ -208,6 +209,8 @@ class Station:
                 self.hearer.receipts.asked(decode_query(record.data), now.mono_s)
             elif record.kind is RecordKind.READ:
                 changes += self._read_there(record)
+            elif record.kind is RecordKind.FILE and isinstance(decode_piece(record.data), Rejected):
+                changes += self.warn("file", Notice("file_unreadable"))
         return changes
 
     def _receipt(self, header: Header, frame: bytes, now: Now) -> Opened | None:

@@ -44,6 +44,7 @@ KEYS = [
     "order_cancels",
     "order_cancelled_by",
     "link_position",
+    "attachments",
     "waits",
 ]
 

@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 CODEC = Path(__file__).resolve().parents[2] / "crisiskit" / "codec"
 DICTIONARY = (CODEC / "dictionary-1.bin").read_bytes()
-WITH_DATA = (1, 2, 3, 4, 5, 6)
-KINDS = (0, 1, 2, 3, 4, 5, 6)
+WITH_DATA = (1, 2, 3, 4, 5, 6, 7)
+KINDS = (0, 1, 2, 3, 4, 5, 6, 7)
 FRAME_KINDS = (0, 1, 2, 3, 4, 5, 7)
 CODECS = (0, 1, 2, 4)
 
@@ -343,6 +343,46 @@ def read_receipt(content: bytes) -> dict[str, Any]:
     while data.left:
         blocks.append(read_block(data))
     return {"time_s": time_s, "blocks": blocks}
+
+
+# -- section 14 ------------------------------------------------------------------------------
+
+
+def read_piece(raw: bytes) -> dict[str, Any]:
+    """The data of a record of type 7: a head with all its fields, or a slice."""
+    data = Bytes(raw)
+    file, number = data.take(6), data.varint()
+    if number:
+        need(0 < len(data.left) <= 4080, "slice")
+        return {"file": file.hex(), "number": number, "slice": data.left.hex()}
+    need(file == sha256(b"crisiskit/1 file\0" + data.left)[:6], "name of a file")
+    head: dict[str, Any] = {"file": file.hex(), "number": 0, "message": data.take(16).hex()}
+    head |= {"codec": data.uint(1), "size": data.varint(), "coded": data.varint()}
+    head |= {"slice": data.varint(), "digest": data.take(32).hex()}
+    need(head["codec"] in (0, 4) and 0 < head["size"] <= 1048576, "codec or size")
+    need(0 < head["coded"] <= head["size"] and 256 <= head["slice"] <= 4080, "lengths")
+    need(head["codec"] != 0 or head["coded"] == head["size"], "raw")
+    need(0 < len(data.left) <= 120 and 0 not in data.left, "name")
+    return head | {"name": data.left.decode()}
+
+
+def read_file(pieces: list[bytes]) -> bytes:
+    """A file from the data of all its records, in any order."""
+    found = {piece["number"]: piece for piece in map(read_piece, pieces)}
+    head = found[0]
+    count = -(-head["coded"] // head["slice"])
+    need(set(found) == set(range(count + 1)), "all pieces")
+    need({piece["file"] for piece in found.values()} == {head["file"]}, "one file")
+    slices = [bytes.fromhex(found[number]["slice"]) for number in range(1, count + 1)]
+    need(all(len(piece) == head["slice"] for piece in slices[:-1]), "length of a slice")
+    coded = b"".join(slices)
+    need(len(coded) == head["coded"], "length of the stream")
+    if head["codec"] == 4:
+        known = zstandard.ZstdCompressionDict(DICTIONARY, zstandard.DICT_TYPE_RAWCONTENT)
+        opener = zstandard.ZstdDecompressor(known, max_window_size=1 << 17)
+        coded = opener.decompress(b"\x28\xb5\x2f\xfd" + coded)
+    need(len(coded) == head["size"] and sha256(coded).hex() == head["digest"], "digest")
+    return coded
 
 
 # -- section 7 -------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ from crisiskit.codec.header import (
     without_epoch,
 )
 from crisiskit.codec.parts import Part, cut, open_part
+from crisiskit.codec.pieces import Piece, cut_file, decode_piece, join_file
 from crisiskit.codec.record import record_digest, record_id
 from crisiskit.codec.shortest import Codec
 from crisiskit.crypto.enrol import (
@@ -286,6 +287,19 @@ def test_enrolment() -> None:
     assert make_reply(center, given["kit_number"], seen) == reply
     certificate = read_reply(reply, kit.fingerprint, request, known)
     assert certificate.kit_number == given["kit_number"]
+
+
+@named(load("files"))
+def test_files(vector: Vector) -> None:
+    content, pieces = raw(vector["content"]), [raw(piece) for piece in vector["pieces"]]
+    made = cut_file(raw(vector["message"]), vector["file_name"], content, vector["slice"])
+    if vector["exact"]:
+        assert made == pieces
+    first, *rest = [decode_piece(piece) for piece in pieces]
+    assert isinstance(first, Piece) and first.head is not None
+    assert (first.head.message, first.head.name) == (raw(vector["message"]), vector["file_name"])
+    slices = [one.content for one in rest if isinstance(one, Piece)]
+    assert join_file(first.head, slices) == content
 
 
 def test_every_kind_flag_codec_and_clock_has_a_vector() -> None:

@@ -64,6 +64,16 @@ def test_contents(vector: dict[str, Any]) -> None:
     assert found == {name: vector[name] for name in ("clock", "ack", "records", "signature")}
 
 
+@named("files")
+def test_files(vector: dict[str, Any]) -> None:
+    pieces = [bytes.fromhex(piece) for piece in vector["pieces"]]
+    head = reader.read_piece(pieces[0])
+    assert (head["message"], head["name"]) == (vector["message"], vector["file_name"])
+    assert reader.read_file(pieces[::-1]).hex() == vector["content"]
+    with pytest.raises(reader.RefusedError):
+        reader.read_file(pieces[:-1])
+
+
 @named("frames")
 def test_frames(vector: dict[str, Any]) -> None:
     for frame in (vector["frame"], vector["frame_without_epoch"]):

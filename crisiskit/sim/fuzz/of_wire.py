@@ -19,9 +19,19 @@ from crisiskit.codec.header import (
     encode_header,
 )
 from crisiskit.codec.parts import Part, PartSet, cut, open_part
+from crisiskit.codec.pieces import (
+    FILE_ID_BYTES,
+    Piece,
+    cut_file,
+    decode_piece,
+    encode_head,
+    file_id,
+    join_file,
+)
 from crisiskit.codec.readings import decode_references, encode_references
-from crisiskit.codec.reject import MalformedError, Rejected
+from crisiskit.codec.reject import MalformedError, Reject, Rejected
 from crisiskit.codec.shortest import TEXT_BYTES_MAX, decode_text, encode_text
+from crisiskit.codec.wire import varint
 from crisiskit.forms import catalog
 from crisiskit.model import Direction, Precedence, Record, RecordKind, Reference
 from crisiskit.render import body_lines, one_line
@@ -30,6 +40,7 @@ from crisiskit.sim.fuzz.decoder import Decoder
 
 KEY = bytes(range(16))
 CHECK_BYTES = 4
+_NUMBER_AT = FILE_ID_BYTES
 UNSHOWABLE = ("Cc", "Cs", "Zl", "Zp")
 TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067")
 _HEADER = Header(FrameKind.SEALED, 300, Direction.UP, Precedence.FLASH, 7, 9, b"salt")
@@ -45,6 +56,8 @@ def decoders() -> tuple[Decoder, ...]:
         Decoder("references", (_references(),), decode_references, again=encode_references),
         Decoder("part", _parts(), _part, again=_part_again, canonical=True, seal=_sealed_part),
         Decoder("parts", (bytes([0, 1, 60, 1, 1, 60]), bytes([0, 3, 9] * 4)), _part_set),
+        Decoder("piece", _pieces(), decode_piece, again=_piece_again, canonical=True, seal=_named),
+        Decoder("file", _heads(), _file),
         Decoder("batch", _batches(), _batch),
         Decoder("text", _texts(), _text, (MalformedError,), again=_text_again),
         Decoder("form", _forms(), _form),
@@ -100,6 +113,46 @@ def _part_set(data: bytes) -> None:
     held = sum(map(len, pieces.pieces.values()))
     assert held <= 2 * FRAME_BYTES_MAX, f"{held} bytes are held"
     pieces.envelope(_HEADER)
+
+
+# -- files -----------------------------------------------------------------------------------
+
+
+def _pieces() -> tuple[bytes, ...]:
+    """Heads and slices of a file that packs and of one that does not."""
+    noise = random.Random(2).randbytes(700)
+    files = (noise, b"water and bread " * 90)
+    return tuple(data for file in files for data in cut_file(bytes(16), "pont.jpg", file, 300))
+
+
+def _heads() -> tuple[bytes, ...]:
+    return tuple(data for data in _pieces() if not data[_NUMBER_AT])
+
+
+def _piece_again(value: Piece) -> bytes:
+    head, number = value.head, varint(value.number)
+    return value.file + number + (value.content if head is None else encode_head(head))
+
+
+def _named(data: bytes) -> bytes:
+    """A head under the name that its bytes give it, so that changes in it are looked at."""
+    if data[_NUMBER_AT : _NUMBER_AT + 1] != b"\0":
+        return data
+    return file_id(data[_NUMBER_AT + 1 :]) + data[_NUMBER_AT:]
+
+
+def _file(data: bytes) -> bytes | Rejected:
+    """A head, and slices of the sizes that it asks for, the right ones where there are such."""
+    piece = decode_piece(_named(data))
+    if isinstance(piece, Rejected) or piece.head is None:
+        return Rejected(Reject.FILE)
+    head = piece.head
+    known = {len(data): data for data in (one[_NUMBER_AT + 1 :] for one in _pieces())}
+    sizes = [head.slice_size(number) for number in range(1, head.count + 1)]
+    assert sum(sizes) == head.coded_bytes, "a head that leaves bytes without a slice"
+    slices = [known.get(size, bytes(size)) for size in sizes]
+    join_file(head, slices)
+    return b"".join(slices)
 
 
 def _batches() -> tuple[bytes, ...]:
