@@ -162,11 +162,14 @@ class Agent:
         engine.adopt(paths, offers)
         if self._introducer is not None:
             self._introducer.refused = snapshot.revoked
-        for link in self._courier.beside(self._links):
-            if link.name in self._up:
-                self._commit(engine.handle(LinkUp(link.name, link.link.traits), self._now()))
-        for (name, peer), words in self._neighbours.items():
-            self._commit(engine.handle(PeerFound(name, peer, words), self._now()))
+        links = self._courier.beside(self._links)
+        up = [LinkUp(link.name, link.link.traits) for link in links if link.name in self._up]
+        there: list[Event] = [*up]
+        there += [PeerFound(*way, words) for way, words in self._neighbours.items()]
+        for event in there:
+            self._commit(engine.handle(event, self._now()))
+            if self._engine is not engine:
+                return  # what was heard before made it start again: another engine has it all
 
     def _handle(self, event: Event) -> bool:
         """Event, commit, then send; whether a frame was taken in.

@@ -213,9 +213,14 @@ class GsmModem:
             pin = await asyncio.to_thread(self._pin.take)
         except PinError as error:
             raise SmsError(SmsTrouble.SIM, str(error), 600.0) from error
-        answer = await self._line.command(f'AT+CPIN="{pin}"', self._timing.list_s)
+        try:
+            answer = await self._line.command(f'AT+CPIN="{pin}"', self._timing.list_s)
+        except ModemError as error:
+            raise ModemError(error.code, "AT+CPIN") from None  # its words would tell the PIN
         if not answer.ok:
-            raise SmsError(SmsTrouble.SIM, " ".join(answer.lines) or "PIN refused", 600.0)
+            words = " ".join(answer.lines)
+            told = words if words and pin not in words else "PIN refused"
+            raise SmsError(SmsTrouble.SIM, told, 600.0)
         await asyncio.to_thread(self._pin.accepted)
 
     async def _find_memories(self) -> None:

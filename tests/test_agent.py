@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,13 @@ from crisiskit.crypto.vault import Vault
 from crisiskit.errors import CrisiskitError, StoreError
 from crisiskit.links import ConfiguredLink
 from crisiskit.model import CENTER, Direction, Precedence, RecordKind
+from crisiskit.step import Now, Step
 from crisiskit.store import issue
+from crisiskit.store.orders import TRUST_FACT
 from crisiskit.store.store import Draft, NewPairing, Store
 from crisiskit.store.views import Views
+from crisiskit.sync.engine import Engine
+from crisiskit.sync.events import Event
 from transports.link import LinkError, LinkState, Phase, Receiver, Traits, Trouble
 
 VAULT = Vault(bytes(32))
@@ -296,6 +301,36 @@ async def test_a_kit_enrolled_while_the_center_runs_is_heard_and_written_to(tmp_
             await until(lambda: held(late) == 1 and texts(late) == ["come"])
         center_too.close()
     assert texts(center) == ["we are here"]
+
+
+async def test_an_engine_that_starts_again_while_it_starts_is_the_only_one_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit, _ = stores(tmp_path)
+    made: list[Engine] = []
+    stale: list[Event] = []
+    handle = Engine.handle
+
+    def watched(self: Engine, event: Event, now: Now) -> Step:
+        if self not in made:
+            made.append(self)
+        elif self is not made[-1]:
+            stale.append(event)
+        step = handle(self, event, now)
+        # As if what was kept for later said that the far end was restored.
+        return replace(step, restart=True) if len(made) == 2 else step
+
+    one, two = wires()
+    async with running(make(kit, ("one", one), ("two", two))):
+        await until(lambda: one.receiver is not None and two.receiver is not None, 20)
+        monkeypatch.setattr(Engine, "handle", watched)
+        kit_too = Store(kit.path, kit._wall, VAULT)
+        made.clear()
+        made.append(Engine(kit.snapshot(), os.urandom))
+        kit_too.set_meta(**{TRUST_FACT: b"changed"})
+        await until(lambda: len(made) >= 3, 20)
+        kit_too.close()
+    assert stale == []
 
 
 async def test_a_kit_revoked_while_the_center_runs_is_refused_from_then_on(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from aiohttp import web
 from transports.link import LinkError, Trouble
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+MakeRoom = Callable[[], None]
 
 HEAD_S_MAX = 20.0  # for a whole request to come
 SWEEP_S = 5.0
@@ -34,16 +35,24 @@ async def http_door(
     tls: ssl.SSLContext | None,
     callers_max: int,
     head_s: float = HEAD_S_MAX,
+    make_room: MakeRoom | None = None,
 ) -> AsyncIterator[int]:
     """Serve ``answer`` on a TCP port; gives the real port. LinkError when it cannot be had.
 
     A caller that sends no whole request within ``head_s`` is cut off, one that sends no HTTP at
-    once and without a word. More than ``callers_max`` connections at a time are not taken.
+    once and without a word. More than ``callers_max`` connections at a time are not taken;
+    before that, whoever keeps us waiting longest is cut off, or ``make_room`` ends another.
     """
     listener = _listener(bind, port)
-    door = _Door(answer, callers_max, head_s)
+    door = _Door(answer, callers_max, head_s, make_room)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(door, sock=listener, ssl=tls, backlog=BACKLOG)
+    server = await loop.create_server(
+        door,
+        sock=listener,
+        ssl=tls,
+        backlog=BACKLOG,
+        ssl_handshake_timeout=head_s if tls else None,
+    )
     sweeping = asyncio.create_task(door.sweep())
     try:
         yield listener.getsockname()[1]
@@ -71,7 +80,9 @@ def _listener(bind: str, port: int) -> socket.socket:
 class _Door(web.Server):
     """Knows each connection, and since when it has been waited for."""
 
-    def __init__(self, answer: Answer, callers_max: int, head_s: float) -> None:
+    def __init__(
+        self, answer: Answer, callers_max: int, head_s: float, make_room: MakeRoom | None
+    ) -> None:
         super().__init__(
             self._answer,
             access_log=None,
@@ -84,6 +95,7 @@ class _Door(web.Server):
         self._give = answer
         self._callers_max = callers_max
         self._head_s = head_s
+        self._make_room = make_room
         self._waited_since: dict[web.RequestHandler, float] = {}
         self._now = asyncio.get_running_loop().time
 
@@ -92,10 +104,21 @@ class _Door(web.Server):
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        self._waited_since[handler] = self._now()
-        if len(self.connections) > self._callers_max:
+        if len(self.connections) > self._callers_max and not self._made_room():
             # Only soon: the handler is not quite ready to lose its connection.
             asyncio.get_running_loop().call_soon(transport.abort)
+        self._waited_since[handler] = self._now()
+
+    def _made_room(self) -> bool:
+        """End another connection: one that never asked for anything, or what ``make_room`` ends."""
+        if self._make_room is None:
+            return False
+        waiting = next(iter(self._waited_since), None)
+        if waiting is None:
+            self._make_room()
+        elif waiting.transport is not None:
+            waiting.transport.abort()
+        return True
 
     def connection_lost(
         self, handler: web.RequestHandler, exc: BaseException | None = None

@@ -137,7 +137,7 @@ class NeighboursLink:
     async def run(self, receiver: Receiver) -> None:
         """See :class:`transports.link.Link`."""
         if self.introducer is None:
-            raise LinkError(Trouble.PART_MISSING, "this station has no certificate", 300.0)
+            raise LinkError(Trouble.UNUSABLE, "this station has no certificate", 300.0)
         if self._settings.search:
             require_zeroconf()
         self._life = self._entropy(LIFE_BYTES)

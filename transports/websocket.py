@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Annotated
@@ -189,6 +189,8 @@ class WssListenLink:
         self._settings = settings
         self._numbers = count(1)
         self._sockets: dict[str, web.WebSocketResponse] = {}
+        self._transports: dict[str, asyncio.Transport] = {}
+        self._gave: dict[str, None] = {}  # who gave a frame, the longest silent first
 
     async def run(self, receiver: Receiver) -> None:
         """See :class:`transports.link.Link`."""
@@ -209,31 +211,57 @@ class WssListenLink:
             if request.path != settings.path or not asked.can_prepare(request).ok:
                 return web.Response(status=404)
             await asked.prepare(request)
-            await self._serve(asked, receiver)
+            if request.transport is not None:
+                await self._serve(asked, receiver, request.transport)
             return asked
 
         receiver.state(LinkState(Phase.OPENING))
         tls = server_tls(settings.certificate, settings.key)
         try:
             async with http_door(
-                settings.bind, self.port, answer, tls=tls, callers_max=settings.connections_max
+                settings.bind,
+                self.port,
+                answer,
+                tls=tls,
+                callers_max=settings.connections_max,
+                make_room=self._make_room,
             ) as port:
                 self.port = port
                 receiver.state(LinkState(Phase.READY))
                 await asyncio.Event().wait()
         finally:
             self._sockets.clear()
+            self._transports.clear()
+            self._gave.clear()
             receiver.state(LinkState(Phase.DOWN))
 
-    async def _serve(self, caller: web.WebSocketResponse, receiver: Receiver) -> None:
+    def _make_room(self) -> None:
+        """End the connection that never gave a frame, the oldest, else the one silent longest."""
+        never = (peer for peer in self._sockets if peer not in self._gave)
+        peer = next(never, None) or next(iter(self._gave), None)
+        if peer is not None:
+            self._sockets.pop(peer, None)
+            self._gave.pop(peer, None)
+            self._transports.pop(peer).abort()
+
+    async def _serve(
+        self, caller: web.WebSocketResponse, receiver: Receiver, transport: asyncio.Transport
+    ) -> None:
         tune(caller.get_extra_info("socket"), SILENCE_S)
         peer = str(next(self._numbers))
-        self._sockets[peer] = caller
+        self._sockets[peer], self._transports[peer] = caller, transport
         frames = 0
+
+        def heard() -> None:
+            if peer in self._sockets:
+                self._gave.pop(peer, None)
+                self._gave[peer] = None
+
         try:
-            frames = await _serve(caller, receiver, peer)
+            frames = await _serve(caller, receiver, peer, heard)
         finally:
-            self._sockets.pop(peer, None)
+            for known in (self._sockets, self._transports, self._gave):
+                known.pop(peer, None)
             if frames:
                 receiver.peer_lost(peer)
 
@@ -250,7 +278,10 @@ class WssListenLink:
 
 
 async def _serve(
-    ends: ClientWebSocketResponse | web.WebSocketResponse, receiver: Receiver, peer: str
+    ends: ClientWebSocketResponse | web.WebSocketResponse,
+    receiver: Receiver,
+    peer: str,
+    heard: Callable[[], None] = lambda: None,
 ) -> int:
     """Hand up what comes until it ends; how many frames. What is no frame ends it."""
     from aiohttp import WSMsgType
@@ -260,6 +291,7 @@ async def _serve(
         if message.type is not WSMsgType.BINARY or not message.data:
             break
         frames += 1
+        heard()
         await hand_up(receiver, bytes(message.data), peer)
     with suppress(TimeoutError, OSError):
         async with asyncio.timeout(CLOSE_S_MAX):

@@ -62,6 +62,16 @@ class Permits:
             return lane
         return replace(lane, traits=replace(lane.traits, mtu_bytes=most))
 
+    def affords(self, lane: Lane, precedence: Precedence, frame_bytes: int, now: Now) -> bool:
+        """Whether the hours and the budget of a lane let a frame of somebody else pass."""
+        terms = self._policy.links.get(lane.link)
+        if terms is None:
+            return True
+        known = replace(terms, traits=lane.traits)
+        offer = Offer(lane.link, known, True, self._spent(lane.link, now))
+        verdict = decide(precedence, IMPATIENT, frame_bytes, [offer], self._policy.patience, now)
+        return bool(verdict.links)
+
     def budgeted(self, link: str) -> bool:
         """Whether a link has a budget."""
         terms = self._policy.links.get(link)

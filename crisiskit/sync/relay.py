@@ -21,6 +21,7 @@ from crisiskit.sync.departures import Departures
 from crisiskit.sync.events import FrameReceived
 from crisiskit.sync.lanes import Lane
 from crisiskit.sync.offer import MARK, NONE, Offer, decode_offer, encode_offer, offer_of
+from crisiskit.sync.permits import LOOK_AGAIN_S
 from transports.link import Traits
 
 QUOTA_BYTES = 1024 * 1024
@@ -179,8 +180,12 @@ class Relay:
         return lately or any(peer == number for _link, peer in self._here)
 
     def _make_room(self, new: Carried) -> list[Change] | None:
-        """What less urgent frames of the same kit give way; None if there is no room."""
-        same = [one for one in self._carried.values() if one.kit_number == new.kit_number]
+        """What less urgent frames of the same kit give way; None if there is no room.
+
+        Each direction has its own room: what comes down may be anybody's junk.
+        """
+        whose = new.kit_number, new.direction
+        same = [one for one in self._carried.values() if (one.kit_number, one.direction) == whose]
         over = sum(len(one.frame) for one in same) + len(new.frame) - QUOTA_BYTES
         many = len(same) + 1 - QUOTA_FRAMES
         if over <= 0 and many <= 0:
@@ -256,7 +261,7 @@ class Relay:
         one = self._carried.pop(transmit.relayed, None)
         traits = self._departures.traits.get(transmit.link, Traits(len(transmit.frame)))
         price = traits.price(len(transmit.frame))
-        spent = Spent(transmit.link, price.frame_bytes, price.credits, price.micros)
+        spent = self._departures.permits.pay(transmit.link, traits, len(transmit.frame), now)
         if one is None:
             return [spent]
         if traits.metered:
@@ -291,20 +296,28 @@ class Relay:
         oldest = min(one.at_ms for one in self._carried.values()) + LIFE_MS
         tomorrow = (now.wall_ms // DAY_MS + 1) * DAY_MS
         times += [now.mono_s + (at - now.wall_ms) / 1000 + 1 for at in (oldest, tomorrow)]
+        times.append(now.mono_s + LOOK_AGAIN_S)  # hours of links, and clocks that are set
         return max(now.mono_s, min(times))
 
     # -- lanes -----------------------------------------------------------------------------
 
     def _lane_for(self, one: Carried, now: Now, urgent: bool) -> Lane | None:
+        """The best lane that is free. A stick takes only what no other way waits for."""
         able = [lane for lane in self._towards(one) if lane.usable(now.mono_s)]
-        able.sort(key=lambda lane: (lane.traits.metered, lane.traits.latency_s))
-        free = [lane for lane in able if not lane.traits.metered]
+        able.sort(key=lambda lane: (*_order(lane.traits), lane.traits.latency_s))
+        free = [lane for lane in able if not (lane.traits.metered or lane.traits.carried)]
         if free and one.precedence < Precedence.IMMEDIATE:
             able = free
+        waits = False
         for lane in able:
+            if waits and lane.traits.carried:
+                break
+            if not self._may_pay(one, lane, now):
+                continue
             mine = urgent and (lane.link, lane.peer) in self._turns
-            if not lane.busy and not mine and self._may_pay(one, lane.traits, now):
+            if lane.takes(one.precedence) and not mine:
                 return lane
+            waits = True
         return None
 
     def _towards(self, one: Carried) -> Iterator[Lane]:
@@ -319,9 +332,14 @@ class Relay:
             if right and len(one.frame) <= size and lane.may_carry(one.frame):
                 yield lane
 
-    def _may_pay(self, one: Carried, traits: Traits, now: Now) -> bool:
+    def _may_pay(self, one: Carried, lane: Lane, now: Now) -> bool:
         """Receipts go along with what is urgent: each saves a repeat that would cost more."""
-        if not traits.metered or one.direction is Direction.DOWN:
+        traits = lane.traits
+        if one.direction is Direction.DOWN:
+            return True
+        if not self._departures.permits.affords(lane, one.precedence, len(one.frame), now):
+            return False
+        if not traits.metered:
             return True
         if one.precedence < self._policy.precedence and not one.receipt:
             return False
@@ -396,6 +414,11 @@ class Relay:
         day = now.wall_ms // DAY_MS
         if day != self._day:
             self._day, self._credits, self._bytes = day, 0, 0
+
+
+def _order(traits: Traits) -> tuple[bool, bool]:
+    """What costs nothing first, a courier last: nobody knows when he comes."""
+    return traits.carried, traits.metered
 
 
 def _name(header: Header, frame: bytes) -> bytes:

@@ -146,3 +146,13 @@ def test_after_a_restart_it_is_known_what_arrived_and_what_had_left() -> None:
     )
     assert numbers(ones.due(0)) == [1, 2] and ones.unanswered == 2
     assert [one.resumed for one in ones] == [False, True, False]
+
+
+def test_a_receipt_that_comes_while_it_is_repeated_in_parts_by_another_free_link() -> None:
+    ones = some(0)
+    radio = Lane("radio", "", Traits(100, repeat_s=60))
+    send(ones, 0, LAN, 0)
+    one = next(iter(ones))
+    one.parts, one.parts_left = (b"a", b"b"), [0, 1]
+    assert not ones.left(Carries(1, 7, 0, part=0), radio, 5)
+    assert ones.settle(7, held(1), True, 6) == ([0], [])

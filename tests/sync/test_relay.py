@@ -13,6 +13,7 @@ from crisiskit.codec.reject import Rejected
 from crisiskit.model import Direction, Precedence, Record, RecordKind
 from crisiskit.snapshot import PairingState, Snapshot
 from crisiskit.step import Now, Queued, Spent, Step, Transmit
+from crisiskit.sync.budget import Budget
 from crisiskit.sync.engine import Engine
 from crisiskit.sync.events import (
     Event,
@@ -26,7 +27,9 @@ from crisiskit.sync.events import (
     PeerLost,
     Tick,
 )
+from crisiskit.sync.hours import parse_hours
 from crisiskit.sync.offer import MTU_BYTES_MIN, NONE, OFFER_BYTES, Offer, decode_offer, encode_offer
+from crisiskit.sync.policy import Policy, Terms
 from crisiskit.sync.relay import DAY_MS, LIFE_MS, QUOTA_BYTES, QUOTA_FRAMES, RelayPolicy
 from crisiskit.trusted import OrderState, Trust
 from transports.link import Traits
@@ -35,6 +38,7 @@ OWN, B, C = 5, 7, 9
 LAN = Traits(4096, listens=True, proves=True)
 LINE = Traits(4096)
 SAT = Traits(340, 10, 20, credit_bytes=50, repeat_s=1800, receipt_delay_s=600)
+STICK = Traits(16_384, 4 * 3600, returns=False, carried=True, repeat_s=4 * 3600)
 START_MS = 1_790_000_000_000
 PAIRING = PairingState(
     pairing=1,
@@ -61,12 +65,14 @@ class Kit:
         policy: RelayPolicy | None = None,
         carried: tuple[Carried, ...] = (),
         revoked: frozenset[int] = frozenset(),
+        links: Policy | None = None,
     ) -> None:
         orders = OrderState(Trust(bytes(16), False, (bytes(32),), lists={1: revoked}), OWN)
         state = RelayState(OWN, {}, carried)
         self.engine = Engine(
             Snapshot((PAIRING,), (), orders, relay=state),
             lambda count: bytes(count),
+            policy=links,
             relay=policy or RelayPolicy(mtu_bytes=340),
         )
         self.at_s = 0.0
@@ -404,6 +410,70 @@ def test_what_is_encrypted_never_leaves_where_that_is_forbidden() -> None:
     kit.meet(B)
     kit.hear(frame())
     assert kit.relayed("radio") == []
+
+
+def test_what_is_carried_for_others_counts_against_the_budget_of_the_link_too() -> None:
+    kit = Kit(
+        RelayPolicy(credits_day=50, mtu_bytes=340),
+        links=Policy({"sat": Terms(SAT, budget=Budget(credits=4))}),
+    )
+    kit.up("lan", LAN)
+    kit.up("sat", SAT)
+    kit.meet(B)
+    for n in range(6):
+        kit.hear(frame(precedence=Precedence.IMMEDIATE, counter=n))
+    assert len(kit.relayed("sat")) == 3, "the last twentieth is for FLASH, and rounds up"
+    kit.hear(frame(precedence=Precedence.FLASH, counter=9))
+    assert len(kit.relayed("sat")) == 4
+    purses = [one.purse for one in kit.of(Spent) if isinstance(one, Spent) and one.purse]
+    assert purses[-1].credits == 4
+    kit.write("collapse", Precedence.FLASH)
+    assert [one for one in kit.left if one.link == "sat" and not one.relayed] == []
+
+
+def test_the_hours_of_a_link_hold_for_what_is_carried_too() -> None:
+    at = (START_MS // 60_000) % 1440
+    later = (at + 120) % 1440
+    hours = parse_hours([f"{later // 60:02}:{later % 60:02}-{(later // 60 + 2) % 24:02}:00"])
+    kit = Kit(links=Policy({"line": Terms(LINE, hours=hours)}))
+    kit.up("lan", LAN)
+    kit.up("line", LINE)
+    kit.meet(B)
+    kit.hear(frame(precedence=Precedence.PRIORITY))
+    assert kit.relayed("line") == []
+    while not kit.relayed("line") and kit.at_s < 3 * 3600:
+        assert kit.last.wake_at_s is not None
+        kit.at_s = max(kit.last.wake_at_s, kit.at_s + 1)
+        kit.tell(Tick())
+    assert len(kit.relayed("line")) == 1 and kit.at_s >= 7000
+
+
+def test_a_stick_takes_nothing_that_another_way_is_free_for_or_will_be() -> None:
+    kit = Kit()
+    kit.up("lan", LAN)
+    kit.up("sat", SAT)
+    kit.up("stick", STICK)
+    kit.meet(B)
+    kit.wait(1)
+    kit.holds.add("sat")
+    kit.hear(frame(counter=1))
+    kit.hear(frame(counter=2))
+    assert len(kit.relayed("sat")) == 1 and kit.relayed("stick") == []
+    kit.tell(FrameSent([one for one in kit.left if one.link == "sat"][-1]))
+    assert len(kit.relayed("sat")) == 2 and kit.relayed("stick") == []
+    kit.hear(frame(precedence=Precedence.ROUTINE, counter=3))
+    assert len(kit.relayed("stick")) == 1, "nothing else will take it"
+
+
+def test_junk_from_above_leaves_a_kit_its_room() -> None:
+    down = (B, Direction.DOWN, Precedence.FLASH, False, frame(way=Direction.DOWN), START_MS)
+    kit = Kit(carried=tuple(Carried(b"%016d" % n, *down) for n in range(QUOTA_FRAMES)))
+    kit.up("lan", LAN)
+    kit.up("line", LINE)
+    kit.holds.add("lan")
+    kit.meet(B)
+    kit.hear(frame())
+    assert kit.relayed("line") == [frame()]
 
 
 # -- our own traffic -------------------------------------------------------------------------

@@ -272,7 +272,9 @@ async def test_accidents_in_the_middle_of_a_message(tmp_path: Path, kind: Any, m
         found.cloud.put(order)
         await found.send_until_sent(frame)
         assert set(found.cloud.received) == {frame}
-        if moment == "message" or kind != "noise":
+        # With the cable goes what had just come over and was not read: only its writer can know.
+        unread = found.played.core.incoming.handed and (kind, moment) == ("unplug", "message")
+        if not unread and (moment == "message" or kind != "noise"):
             await found.until(lambda: found.inbox.frames[:1] == [order])
         found.cloud.put(b"later")
         await found.until(lambda: b"later" in found.inbox.frames)

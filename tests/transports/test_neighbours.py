@@ -190,7 +190,7 @@ async def test_without_a_certificate_it_says_so() -> None:
     lonely.introducer = None
     with pytest.raises(LinkError) as refused:
         await lonely.run(Running.__new__(Running))  # type: ignore[arg-type]
-    assert refused.value.code is Trouble.PART_MISSING
+    assert refused.value.code is Trouble.UNUSABLE
 
 
 async def test_nobody_here_is_told_as_down(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -429,6 +429,18 @@ async def test_a_wrong_pin_is_entered_once_whatever_happens(tmp_path: Path) -> N
         assert found.state.reason == Trouble.SIM
 
 
+async def test_a_modem_that_says_nothing_to_the_pin_has_nobody_told_the_pin(tmp_path: Path) -> None:
+    pin = tmp_path / "pin"
+    pin.write_text("7391")
+    pin.chmod(0o600)
+    silent = [Fault(kind="hang", command=at, for_s=4) for at in ("ATE0", "AT+CPIN=")]
+    locked = replace(NATURE, pin="7391")
+    async with world(tmp_path, *silent, nature=locked, pin_file=str(pin)) as found:
+        await until(lambda: bool(found.errors))
+        assert "CPIN" in str(found.errors[0]) and "7391" not in str(found.errors[0])
+        assert not any("7391" in state.detail for state in found.above.states)
+
+
 @pytest.mark.parametrize("nature", [replace(NATURE, pin="1234"), replace(NATURE, card=False)])
 async def test_a_locked_card_without_a_pin_file_and_no_card(tmp_path: Path, nature: Nature) -> None:
     async with world(tmp_path, nature=nature) as found:

@@ -7,7 +7,7 @@ import datetime
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from transports.link import LinkError, Phase, Trouble
 from transports.testing import CHECKS, Check, Pair, Running, arrived, running
-from transports.tls import pin_of
+from transports.tls import client_tls, pin_of
 from transports.websocket import (
     Wss,
     WssLink,
@@ -248,6 +248,30 @@ async def test_junk_gets_no_answer_and_harms_nobody(ours: Papers) -> None:
                     assert await reader.read() == b""
             writer.transport.abort()
         assert not center.ended and center.inbox.frames == []
+
+
+async def test_callers_who_say_nothing_keep_nobody_out(ours: Papers) -> None:
+    import aiohttp
+
+    far = listener(free_port(), ours, connections_max=4)
+    near = caller(far.port, ca_file=ours.certificate)
+    url = f"https://{LOOPBACK}:{far.port}/link"
+    async with AsyncExitStack() as stack:
+        (center,) = await stack.enter_async_context(running(far, patience_s=PATIENCE_S))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        for _ in range(3):
+            await session.ws_connect(url, ssl=False)
+        for _ in range(3):
+            await asyncio.open_connection(
+                LOOPBACK, far.port, ssl=client_tls(None, str(ours.certificate))
+            )
+        await stack.enter_async_context(running(near, patience_s=PATIENCE_S))
+        await near.send(b"we are here")
+        await arrived([b"we are here"], center.inbox, Pair(near, far))
+        for _ in range(6):
+            await session.ws_connect(url, ssl=False)
+        await near.send(b"and remain")
+        await arrived([b"we are here", b"and remain"], center.inbox, Pair(near, far))
 
 
 async def test_a_text_message_ends_the_connection(ours: Papers) -> None:
