@@ -17,7 +17,7 @@ PEERS = rns==1.5.7 lxmf==1.2.1 brotli==1.2.1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo env env-dev test fuzz check lint types imports bench bench-peers pictures messages
-.PHONY: power-cut kill simulate textmodel textmodel-fast lock wheels deb deb-test clean
+.PHONY: power-cut kill junk fault-days simulate textmodel textmodel-fast lock wheels deb deb-test clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,13 @@ power-cut: env-dev ## cut the power under the store again and again (CUTS=20000)
 
 kill: env-dev ## kill -9 running stations at random moments (KILLS=1000)
 	@KILL_ROUNDS=$(KILLS) $(BIN)/python -m pytest -n 0 --timeout=0 tests/world/test_kill.py
+
+junk: env-dev ## throw junk at every port and line of real stations (MINUTES=10; SEED= replays)
+	@$(BIN)/python -m crisiskit.sim.junk --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+fault-days: env-dev ## 24 hours of each fault of each played device, and a table
+	@$(BIN)/python -m pytest -q -n 0 --fault-days tests/transports/test_*_day.py \
+		tests/hardware/test_*_day.py
 
 simulate: env-dev ## whole networks under a virtual clock (HOURS=200000 of kits; SEED= is the first)
 	@$(BIN)/python -m crisiskit.sim --hours $(HOURS) $(if $(SEED),--seed $(SEED))

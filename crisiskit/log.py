@@ -21,6 +21,8 @@ from crisiskit.harmless import clean_line
 LEVELS = ("debug", "info", "warning", "error")
 FILE_BYTES_MAX = 1024 * 1024
 FILES_KEPT = 2
+A_MINUTE_MOST = 60
+KINDS_MOST = 1000
 _PAIRS = re.compile(r"(?:^| )(?=[a-z_]+=)")
 _PLAIN = re.compile(r"[!#-<>-~]+")
 
@@ -49,10 +51,38 @@ class KeyValueFormatter(logging.Formatter):
         return " ".join(line)
 
 
+class Sparing(logging.Filter):
+    """Lets ``A_MINUTE_MOST`` events of a kind through in a minute: strangers must not fill a disk.
+
+    The first one of a later minute says ``left_out=``, how many there were besides. Who asked
+    for level debug gets all of that level.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kinds: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written; see :class:`logging.Filter`."""
+        if record.levelno <= logging.DEBUG:
+            return True
+        kind, minute = (record.name, str(record.msg)), int(record.created // 60)
+        if kind not in self._kinds and len(self._kinds) >= KINDS_MOST:
+            self._kinds.clear()
+        began, count = self._kinds.get(kind, (minute, 0))
+        if began != minute:
+            if count > A_MINUTE_MOST:
+                record.msg = f"{record.msg} left_out={count - A_MINUTE_MOST}"
+            began, count = minute, 0
+        self._kinds[kind] = (began, count + 1)
+        return count < A_MINUTE_MOST
+
+
 def to_stderr(level: str = "info") -> None:
     """Log to standard error: what a service manager collects. ``level``: one of LEVELS."""
     handler = logging.StreamHandler()
     handler.setFormatter(KeyValueFormatter())
+    handler.addFilter(Sparing())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
@@ -68,6 +98,7 @@ def to_file(path: Path, level: str = "info") -> Iterator[None]:
     queue: SimpleQueue[logging.LogRecord] = SimpleQueue()
     handler = QueueHandler(queue)
     handler.setFormatter(KeyValueFormatter())
+    handler.addFilter(Sparing())
     listener = QueueListener(queue, file)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     listener.start()

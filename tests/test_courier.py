@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from crisiskit.agent import Agent
@@ -21,6 +22,7 @@ from crisiskit.store.store import Draft, Store
 from crisiskit.store.views import Views
 from transports.folder import Folder, FolderSettings
 from transports.mailbag import FOLDER, Mailbag, prepare
+from transports.tcp import Tcp, TcpListen, TcpListenSettings, TcpSettings
 
 PATIENCE_S = 40.0
 
@@ -216,3 +218,27 @@ async def test_a_folder_in_the_settings_needs_no_key(tmp_path: Path) -> None:
             while tally(kit) != {"held": 2}:
                 await asyncio.sleep(0.05)
     assert len(list((folder / FOLDER).iterdir())) <= 2, "a receipt begets no receipt"
+
+
+async def test_what_a_courier_was_given_leaves_by_a_free_way_found_later(tmp_path: Path) -> None:
+    kit, center = stores(tmp_path)
+    (tmp_path / "stick").mkdir()
+    prepare(tmp_path / "stick")
+    listen = msgspec.convert({"port": 0}, TcpListenSettings)
+    at_center = TcpListen().open(listen, TcpListen().traits(listen, {}))
+    folder = FolderSettings(folder=str(tmp_path / "stick"), poll_every_s=0.1)
+    at_stick = Folder().open(folder, Folder().traits(folder, {}))
+    links = [
+        ConfiguredLink("lan", "tcp-listen", at_center.traits, at_center),
+        ConfiguredLink("stick", "folder", at_stick.traits, at_stick),
+    ]
+    say(center, "order", to="all")
+    async with running(center, *links), asyncio.timeout(PATIENCE_S):
+        while tally(center) != {"sent": 1}:
+            await asyncio.sleep(0.1)
+        call = msgspec.convert({"port": at_center.port}, TcpSettings)
+        at_kit = Tcp().open(call, Tcp().traits(call, {}))
+        async with running(kit, ConfiguredLink("lan", "tcp", at_kit.traits, at_kit)):
+            while tally(center) != {"held": 1}:
+                await asyncio.sleep(0.1)
+    assert tally(kit, "in") == {"held": 1}

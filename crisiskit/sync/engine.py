@@ -476,14 +476,14 @@ class Engine:
         A repeat may be somebody's recording: it shows a way only where none is known. What was
         carried here shows none.
         """
-        carried = self._departures.traits[event.link].carried
-        known = carried or station.paths.get(event.link) == event.peer
+        traits = self._departures.traits[event.link]
+        known = traits.carried or station.paths.get(event.link) == event.peer
         station.hellos.pop(event.link, None)
-        if not news and (carried or event.link in station.paths):
+        if not news and (traits.carried or event.link in station.paths):
             return []
-        if not carried:
+        if not traits.carried:
             station.live.add(event.link)
-            station.path_found(event.link, event.peer)
+            station.path_found(event.link, event.peer, not traits.metered, now.mono_s)
             self._users[event.link, event.peer].add(station.pairing)
         if known and now.mono_s < station.contact_s + CONTACT_S:
             return []

@@ -96,9 +96,14 @@ class Station:
                 told = self.telling.pop((transmit.link, transmit.peer), ())
                 self.hearer.receipts.owe(told, now_s)
 
-    def path_found(self, link: str, peer: str) -> None:
-        """News came by this way: it is the one to answer by; the one before is remembered."""
+    def path_found(self, link: str, peer: str, free: bool, now_s: float) -> None:
+        """News came by this way: it is the one to answer by; the one before is remembered.
+
+        What was left to a courier, or waits elsewhere, may leave by a new one now.
+        """
         before = self.paths.get(link)
+        if before is None:
+            self.sender.outstanding.link_up(link, free, now_s)
         if before is not None and before != peer:
             self.former[link] = before
         self.paths[link] = peer

@@ -102,6 +102,10 @@ class PlayedModem:
             case "unplug":
                 self.unplug(fault.for_s)
 
+    def say(self, data: bytes) -> None:
+        """Bytes that nobody asked for."""
+        self._write(data)
+
     def unplug(self, for_s: float) -> None:
         """Port and power are gone; both come back after so many seconds."""
         self._pull_out()

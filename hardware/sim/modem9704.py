@@ -79,6 +79,10 @@ class PlayedModem9704:
         """Wait until cancelled, or until a part of the modem fails; raises what it raised."""
         await asyncio.gather(*self._tasks)
 
+    def say(self, data: bytes) -> None:
+        """Bytes that nobody asked for."""
+        self._write(data)
+
     def unplug(self, for_s: float) -> None:
         """Port and power are gone; both come back after so many seconds."""
         self._pull_out()

@@ -20,6 +20,7 @@ from types import TracebackType
 
 from hardware import ax25
 from hardware.kiss import TICK_S, VALUE_MAX, Command, Decoder, KissFrame, encode
+from hardware.sim.faults import Fault
 from hardware.sim.pty_port import PtyPort, claim
 from hardware.tnc import DATA_BYTES_MAX, TOKEN_BYTES, Radio
 
@@ -145,6 +146,7 @@ class PlayedTnc:
         self.port = port
         self.junk_frames = 0
         self._channel = channel
+        self._deaf = 0
         self._digipeats = ax25.parse_address(digipeats) if digipeats else None
         self._keying = _Keying(Radio(channel.air.bit_s, 0.3, 0.1))
         self._decoder = Decoder(DATA_BYTES_MAX)
@@ -191,9 +193,24 @@ class PlayedTnc:
     def unplug(self, for_s: float) -> None:
         """The port is gone, with all that waited; it comes back after so many seconds."""
         self._pull_out()
-        while not self._queue.empty():
-            self._queue.get_nowait()
+        self._forget()
         self._tasks.append(asyncio.create_task(self._come_back(for_s)))
+
+    def suffer(self, fault: Fault) -> None:
+        """Let an accident happen now: ``hang``, ``reset``, ``unplug`` or ``noise``."""
+        match fault.kind:
+            case "noise":
+                self.noise(fault.count)
+            case "hang":
+                self._deafen(fault.for_s)
+            case "reset":
+                self._tasks[0].cancel()
+                self._forget()
+                self._tasks[0] = asyncio.create_task(self._send_all())
+                self._decoder = Decoder(DATA_BYTES_MAX)
+                self._keying = _Keying(Radio(self._channel.air.bit_s, 0.3, 0.1))
+            case "unplug":
+                self.unplug(fault.for_s)
 
     def noise(self, count: int) -> None:
         """Random bytes to the computer."""
@@ -236,7 +253,8 @@ class PlayedTnc:
             await asyncio.sleep(max(radio.slot_s, 0.001))
 
     def _receive(self, data: bytes) -> None:
-        self._obey(self._decoder.feed(data))
+        if not self._deaf:
+            self._obey(self._decoder.feed(data))
 
     def _obey(self, frames: list[KissFrame]) -> None:
         for frame in frames:
@@ -258,6 +276,8 @@ class PlayedTnc:
             self._queue.put_nowait((frame, token))
 
     def _tell(self, data: bytes) -> None:
+        if self._deaf:
+            return
         if self._pty is not None:
             self._pty.write(data)
         for computer in self._computers:
@@ -270,7 +290,8 @@ class PlayedTnc:
         try:
             with suppress(OSError):
                 while data := await reader.read(READ_BYTES):
-                    self._obey(decoder.feed(data))
+                    if not self._deaf:
+                        self._obey(decoder.feed(data))
         finally:
             self._computers.discard(writer)
             writer.transport.abort()
@@ -280,6 +301,19 @@ class PlayedTnc:
             await asyncio.sleep(UNLOCK_S)
             if self._pty is not None:
                 self._pty.unlock()
+
+    def _forget(self) -> None:
+        """What waited for the channel is lost."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
+    def _deafen(self, for_s: float) -> None:
+        """Neither hear the computer nor tell it anything for so many seconds."""
+        self._deaf += 1
+        asyncio.get_running_loop().call_later(for_s, self._hear_again)
+
+    def _hear_again(self) -> None:
+        self._deaf -= 1
 
     async def _come_back(self, after_s: float) -> None:
         await asyncio.sleep(after_s)

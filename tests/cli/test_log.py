@@ -52,6 +52,7 @@ def test_an_exception_is_told_without_its_words() -> None:
 
 def test_a_file_stays_within_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "FILE_BYTES_MAX", 5000)
+    monkeypatch.setattr(log, "A_MINUTE_MOST", 1000)
     before = logging.getLogger().handlers[:]
     with log.to_file(tmp_path / "agent.log"):
         for number in range(500):
@@ -61,3 +62,33 @@ def test_a_file_stays_within_its_size(tmp_path: Path, monkeypatch: pytest.Monkey
     assert len(files) == 1 + log.FILES_KEPT
     assert all(path.stat().st_size <= 5000 for path in files)
     assert "number=499" in (tmp_path / "agent.log").read_text()
+
+
+def record(message: str, *values: object, at_s: float = 0.0, level: int = 20) -> logging.LogRecord:
+    made = logging.LogRecord("transports.tcp", level, "", 0, message, values, None)
+    made.created = at_s
+    return made
+
+
+def test_a_stranger_cannot_fill_the_disk_with_one_event() -> None:
+    sparing, lost = log.Sparing(), "tcp lost port=%d"
+    passed = [sparing.filter(record(lost, n)) for n in range(1000)]
+    assert sum(passed) == log.A_MINUTE_MOST and all(passed[: log.A_MINUTE_MOST])
+    assert sparing.filter(record("link_up link=%s", "lan")), "another event is told"
+    later = record(lost, 7, at_s=61.0)
+    assert sparing.filter(later)
+    assert later.getMessage() == f"tcp lost port=7 left_out={1000 - log.A_MINUTE_MOST}"
+    following = record(lost, 8, at_s=62.0)
+    assert sparing.filter(following) and following.getMessage() == "tcp lost port=8"
+
+
+def test_who_asks_for_everything_gets_everything() -> None:
+    sparing = log.Sparing()
+    assert all(sparing.filter(record("tick", level=logging.DEBUG)) for _ in range(1000))
+
+
+def test_many_kinds_of_events_take_bounded_memory() -> None:
+    sparing = log.Sparing()
+    for number in range(3 * log.KINDS_MOST):
+        sparing.filter(record(f"kind {number}"))
+    assert len(sparing._kinds) <= log.KINDS_MOST

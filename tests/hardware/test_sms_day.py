@@ -11,6 +11,7 @@ import random
 import selectors
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -131,15 +132,16 @@ async def serve(link: SmsLink, above: Above) -> None:
         await asyncio.sleep(1.0)
 
 
-async def send(link: SmsLink, frame: bytes) -> None:
-    """Give a frame to a link until it takes it, as the engine does."""
-    while True:
+async def send(link: SmsLink, frame: bytes) -> int:
+    """Give a frame to a link until it takes it, as the engine does; after how many tries."""
+    for tries in count(1):
         try:
             await link.send(frame)
         except LinkError as error:
             await asyncio.sleep(min(error.retry_after_s, 60.0) + 1.0)
             continue
-        return
+        return tries
+    raise AssertionError("it counts for ever")
 
 
 CAUSES = (21, 38, 42, 322, 331, 332, 500)
@@ -177,6 +179,8 @@ class Day:
         self.sent: list[bytes] = []
         self.said: Counter[str] = Counter()
         self.wanted: list[str] = []
+        self.tries = 0
+        self.submitted = 0
         self.left = 0
         self.misdirected = 0
 
@@ -200,6 +204,7 @@ class Day:
             for run in runs:
                 run.cancel()
             await asyncio.gather(*runs, return_exceptions=True)
+        self.submitted = network.taken
         await network.close()
 
     def take(self, pdu: bytes) -> bool:
@@ -208,7 +213,7 @@ class Day:
     async def _frames(self, link: SmsLink) -> None:
         for at in range(144):
             frame = b"frame %d" % at
-            await send(link, frame)
+            self.tries += await send(link, frame)
             self.sent.append(frame)
             await asyncio.sleep(DAY_S / 144)
 
@@ -243,7 +248,9 @@ def open_links() -> tuple[SmsLink, SmsLink]:
 
 
 @pytest.mark.parametrize("kind", ["status", "hang", "reset", "ring", "unplug", "noise"])
-def test_a_day_of_accidents(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_day_of_accidents(
+    kind: str, monkeypatch: pytest.MonkeyPatch, fault_day: Callable[..., None]
+) -> None:
     plugs = {"kit": MemoryPlug(), "center": MemoryPlug()}
 
     @contextlib.asynccontextmanager
@@ -266,6 +273,20 @@ def test_a_day_of_accidents(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         runner.run(day.run(accidents(kind, SEED), sky, plugs))
     arrived = set(day.center.frames)
+    fault_day(
+        "sms",
+        kind,
+        sessions=day.tries,
+        **{
+            "MO handed": 144,
+            "sent": len(day.sent),
+            "arrived": len(arrived),
+            "MT handed": 100,
+            "received": len(set(day.kit.words)),
+            "repeats": day.tries - len(day.sent),
+            "billed": day.submitted,
+        },
+    )
     assert len(day.sent) == 144, "the queue is stuck"
     assert arrived >= set(day.sent), "a frame was called sent and did not arrive"
     assert set(day.kit.words) == {f"person {at}" for at in range(100)}, "words were lost"

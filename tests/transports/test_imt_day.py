@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -145,6 +145,7 @@ class Day:
         self.kept: list[bytes] = []
         self.orders: list[bytes] = []
         self.repeated = 0
+        self.tries = 0
         self.tasks: list[asyncio.Task[None]] = []
         patch.setattr(hardware.imt, "open_port", self.open_port)
         patch.setattr(transports.imt, "path_exists", self.path_exists)
@@ -253,6 +254,7 @@ class Day:
 
     async def send(self, frame: bytes) -> None:
         while True:
+            self.tries += 1
             try:
                 await self.link.send(frame)
             except LinkError as error:
@@ -283,7 +285,9 @@ class Day:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_a_day_of_it(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_day_of_it(
+    script: str, monkeypatch: pytest.MonkeyPatch, fault_day: Callable[..., None]
+) -> None:
     async def live() -> Day:
         day = Day(script, monkeypatch)
         await day.run()
@@ -292,6 +296,20 @@ def test_a_day_of_it(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         day = runner.run(live())
     received = set(day.cloud.received)
+    fault_day(
+        "imt",
+        script,
+        sessions=day.tries,
+        **{
+            "MO handed": len(day.kept),
+            "sent": len(day.sent),
+            "arrived": len(received),
+            "MT handed": len(day.orders),
+            "received": len(set(day.inbox.frames)),
+            "repeats": day.tries - len(day.sent) + day.repeated,
+            "billed": len(day.cloud.received),
+        },
+    )
     assert len(day.kept) == 240 and set(day.sent) == set(day.kept), "nothing is stuck"
     assert set(day.sent) <= received, "nothing is called sent that was not"
     assert received <= set(day.kept), "nothing is made up"
