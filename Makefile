@@ -5,6 +5,7 @@ SHARED ?= ../shared
 ARGS ?=
 CUTS ?= 20000
 HOURS ?= 1000
+KITS ?= 40
 KILLS ?= 1000
 MINUTES ?= 1
 FRAMES ?= 0
@@ -17,7 +18,8 @@ PEERS = rns==1.5.7 lxmf==1.2.1 brotli==1.2.1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo env env-dev test fuzz check lint types imports bench bench-peers pictures messages
-.PHONY: power-cut kill junk fault-days simulate textmodel textmodel-fast lock wheels deb deb-test clean
+.PHONY: day power-cut kill junk fault-days simulate textmodel textmodel-fast lock wheels deb deb-test
+.PHONY: clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -66,6 +68,10 @@ fault-days: env-dev ## 24 hours of each fault of each played device, and a table
 
 simulate: env-dev ## whole networks under a virtual clock (HOURS=200000 of kits; SEED= is the first)
 	@$(BIN)/python -m crisiskit.sim --hours $(HOURS) $(if $(SEED),--seed $(SEED))
+
+day: HOURS = 24
+day: env-dev ## a day of many kits: delays and credits (KITS=40 HOURS=24 SEED=1 ARGS=--json)
+	@$(BIN)/python -m crisiskit.sim.day --kits $(KITS) --hours $(HOURS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: env-dev ## measure against the goals (ARGS=bytes, satellite, line, footprint)
 	@$(BIN)/python -m benchmarks --shared "$(SHARED)" $(ARGS)

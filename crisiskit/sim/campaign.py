@@ -13,8 +13,9 @@ from pathlib import Path
 
 from crisiskit.model import Precedence
 from crisiskit.sim.attached import some_files
+from crisiskit.sim.carrier import Carrier
 from crisiskit.sim.checks import BrokenPromiseError, Checker, Tally
-from crisiskit.sim.world import Carrier, Station, World
+from crisiskit.sim.world import Station, World
 from crisiskit.sync.budget import UNLIMITED, Budget
 from crisiskit.sync.events import FrameReceived, PeerLost
 from crisiskit.sync.hours import ALWAYS, Hours

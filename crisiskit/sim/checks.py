@@ -10,7 +10,7 @@ from crisiskit.carrying import Carried, CarriedOn
 from crisiskit.codec.batch import frames_of
 from crisiskit.codec.header import FrameKind, decode_header
 from crisiskit.codec.reject import Rejected
-from crisiskit.model import Attached, Precedence
+from crisiskit.model import Attached, Precedence, RecordKind
 from crisiskit.sim.attached import files
 from crisiskit.sim.world import Station, World
 from crisiskit.step import (
@@ -118,16 +118,16 @@ class Checker:
         minute = self.world.wall_ms(station) // 60_000 % (24 * 60)
         if precedence is not Precedence.FLASH and not carrier.hours.open_at(minute):
             raise BrokenPromiseError(f"{station.name}: {transmit.link} used out of hours")
-        most = carrier.budget.share(precedence).credits
-        traits = carrier.down if station.is_center else carrier.up
-        credits = traits.price(len(transmit.frame)).credits
+        terms = carrier.terms(station.is_center)
+        most = terms.budget.share(precedence).credits
+        credits = terms.traits.price(len(transmit.frame)).credits
         if most is not None and self.paid[self._today(station, transmit.link)] + credits > most:
             raise BrokenPromiseError(f"{station.name}: {precedence} used a reserve")
 
     def _budget_kept(self, station: Station, change: Spent) -> None:
         day = self._today(station, change.link)
         self.paid[day] += change.credits
-        most = self.world.carriers[change.link].budget.credits
+        most = self.world.carriers[change.link].terms(station.is_center).budget.credits
         if self.world.keeps_terms and most is not None and self.paid[day] > most:
             raise BrokenPromiseError(f"{station.name}: over the budget of {change.link}")
 
@@ -210,6 +210,7 @@ class Checker:
         precedence: Precedence,
         to: str,
         files: tuple[Attached, ...] = (),
+        kind: RecordKind = RecordKind.TEXT,
     ) -> None:
         """Somebody writes; the text is unlike all others."""
         assert text not in self.said, "texts are told apart by their words"
@@ -217,7 +218,7 @@ class Checker:
         self.said[text] = (station.name, reader)
         self.tally.said += 1
         self.tally.files += len(files)
-        self.world.say(station, text, precedence, to, files=files)
+        self.world.say(station, text, precedence, to, files=files, kind=kind)
 
     def restore(self, station: Station, backup: bytes, knows: bool) -> None:
         """The station is set back to an old store."""

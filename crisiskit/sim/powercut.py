@@ -20,9 +20,10 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from crisiskit.errors import CrisiskitError
+from crisiskit.sim.carrier import Carrier
 from crisiskit.sim.disk import Disk
 from crisiskit.sim.witness import Promises, Recording, contents, record
-from crisiskit.sim.world import VAULT, Carrier, Station, World
+from crisiskit.sim.world import VAULT, Station, World
 from crisiskit.snapshot import Snapshot
 from crisiskit.store.store import Store
 from crisiskit.store.views import Views

@@ -19,9 +19,10 @@ from random import Random
 from typing import Any
 
 from crisiskit.model import CENTER, Precedence, RecordKind
+from crisiskit.sim.carrier import Carrier
 from crisiskit.sim.disk import Disk, Operation
 from crisiskit.sim.vfs import watching
-from crisiskit.sim.world import EPOCH_MS, VAULT, Carrier, Station, World
+from crisiskit.sim.world import EPOCH_MS, VAULT, Station, World
 from crisiskit.store.store import Draft, Store
 from crisiskit.store.views import Views
 from transports.link import Traits

@@ -21,11 +21,12 @@ from crisiskit.crypto.identity import KitIdentity, network_id
 from crisiskit.crypto.keys import root_key
 from crisiskit.crypto.vault import Vault
 from crisiskit.model import CENTER, Attached, Direction, Precedence, RecordKind
+from crisiskit.sim.carrier import Carrier
 from crisiskit.sim.neighbourhood import Neighbourhood
+from crisiskit.sim.sticks import Sticks
 from crisiskit.step import Change, EpochOpened, Now, Step, Transmit
 from crisiskit.store.store import Draft, NewPairing, Store
 from crisiskit.store.views import Views
-from crisiskit.sync.budget import UNLIMITED, Budget
 from crisiskit.sync.engine import Engine
 from crisiskit.sync.events import (
     Decoded,
@@ -36,44 +37,15 @@ from crisiskit.sync.events import (
     LinkDown,
     LinkUp,
     OutboxChanged,
+    PeerLost,
     Tick,
 )
-from crisiskit.sync.hours import ALWAYS, Hours
 from crisiskit.sync.patience import Patience
-from crisiskit.sync.policy import Policy, Terms
+from crisiskit.sync.policy import Policy
 from crisiskit.sync.relay import Offers, RelayPolicy
-from transports.link import Traits
 
 EPOCH_MS = 1_790_000_000_000
 VAULT = Vault(bytes(32))
-
-
-@dataclass(frozen=True, slots=True)
-class Carrier:
-    """How a simulated link behaves. Chances are per frame, times in seconds.
-
-    Where its traits say that peers prove who they are, all ``members`` (None: everybody) meet
-    there, and a frame that is lost ends the line between two of them.
-    """
-
-    name: str
-    up: Traits
-    down: Traits
-    loss: float = 0.0
-    repeat: float = 0.0
-    failure: float = 0.0
-    unsure: float = 0.0
-    delay_s: tuple[float, float] = (0.05, 0.2)
-    retry_s: float = 10.0
-    outage_s: float = 0.0
-    outage_every_s: float = 0.0
-    hours: Hours = ALWAYS
-    budget: Budget = UNLIMITED
-    members: frozenset[str] | None = None
-
-    def out(self, now_s: float) -> bool:
-        """Whether nothing can be sent now."""
-        return self.outage_every_s > 0 and now_s % self.outage_every_s < self.outage_s
 
 
 @dataclass(slots=True)
@@ -130,6 +102,7 @@ class World:
         self._dark = dark
         self.relay = relay or RelayPolicy()
         self._neighbours = Neighbourhood(self)
+        self._sticks = Sticks(self)
         self.now_s = 0.0
         self.carriers = {carrier.name: carrier for carrier in carriers}
         self.frames: list[tuple[float, str, str, bytes]] = []
@@ -246,9 +219,10 @@ class World:
         replace_key: str | None = None,
         clear: bool = False,
         files: tuple[Attached, ...] = (),
+        kind: RecordKind = RecordKind.TEXT,
     ) -> str:
         """Somebody writes a message; its id."""
-        plain = Draft(RecordKind.TEXT, precedence, text, to=to, clear=clear, files=files)
+        plain = Draft(kind, precedence, text, to=to, clear=clear, files=files)
         draft = replace(plain, expires_at=expires_at, replace_key=replace_key)
         code = station.store.keep([draft])[0]
         self.look(station)
@@ -309,8 +283,9 @@ class World:
         if self._patience is None:
             return None
         terms = {
-            name: Terms(one.down if station.is_center else one.up, one.hours, one.budget)
+            name: one.terms(station.is_center)
             for name, one in self.carriers.items()
+            if one.belongs_to(station.name)
         }
         return Policy(terms, self._patience)
 
@@ -395,19 +370,41 @@ class World:
         carrier = self.carriers[name]
         if not self._has(station, carrier):
             return
+        opens_s, closes_s = carrier.window(station.name, self.now_s)
+        life = station.life
+        if opens_s > self.now_s:
+            self.at(opens_s, lambda: self._in_life(station, life, name))
+            return
         if carrier.out(self.now_s):
             over = self.now_s - self.now_s % carrier.outage_every_s + carrier.outage_s
-            life = station.life
-            self.at(over, lambda: self._link_up(station, name) if station.life == life else None)
+            self.at(over, lambda: self._in_life(station, life, name))
             return
         if station.engine is not None and name not in station.up:
             station.up.add(name)
             self.tell(station, LinkUp(name, carrier.down if station.is_center else carrier.up))
             if carrier.up.proves:
                 self._neighbours.joined(station, name)
+            if carrier.visits:
+                self._sticks.inserted(station, name)
+            self.at(closes_s, lambda: self._window_over(station, name, life))
+
+    def _in_life(self, station: Station, life: int, name: str) -> None:
+        if station.life == life:
+            self._link_up(station, name)
+
+    def _window_over(self, station: Station, name: str, life: int) -> None:
+        """A link that comes and goes is gone; whoever listens at its other end sees that."""
+        if station.life != life or name not in station.up:
+            return
+        station.up.discard(name)
+        self.tell(station, LinkDown(name))
+        down = self.carriers[name].down
+        if not station.is_center and down.listens and not down.lasting_peers:
+            self.tell(self.center, PeerLost(name, station.name))
+        self._link_up(station, name)
 
     def _has(self, station: Station, carrier: Carrier) -> bool:
-        if carrier.members is not None and station.name not in carrier.members:
+        if not carrier.belongs_to(station.name):
             return False
         return carrier.up.proves or station.name not in self._dark
 
@@ -443,6 +440,9 @@ class World:
     def _fly(self, station: Station, transmit: Transmit, carrier: Carrier, done: float) -> None:
         if carrier.up.proves:
             self._hand_over(station, transmit, carrier, done)
+            return
+        if carrier.visits:
+            self._sticks.written(station, transmit)
             return
         copies = 1 + (self.rng.random() < carrier.repeat)
         for _ in range(copies):

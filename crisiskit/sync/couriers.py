@@ -25,10 +25,9 @@ def next_copy(station: Station, lane: Lane, now: Now, rests_s: float) -> Copy | 
     The window is no limit here: nothing of a stick comes back soon. ``rests_s``: how long the
     other links leave it to the courier.
     """
-    one = _uncopied(station, lane)
-    if one is not None:
+    one, batch = _uncopied(station, lane), _batch(station, lane)
+    if one is not None and not (batch and batch[0].record.precedence > one.precedence):
         return [], copy(station, one, lane, rests_s)
-    batch = _batch(station, lane)
     if not batch:
         return None
     changes, one = station.sender.seal(batch, lane, None, now.mono_s)

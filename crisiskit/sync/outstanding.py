@@ -257,9 +257,10 @@ class Outstanding:
         return min(doubled, most)
 
     def _copied(self, one: Outgoing, now_s: float) -> bool:
-        """What is not urgent and left by no other link waits for the courier."""
+        """What is not urgent and left by no other link waits for the courier, but once."""
         if one.only_carried and one.rests_s and one.precedence < Precedence.IMMEDIATE:
             one.due_s = max(one.due_s, now_s + one.rests_s)
+            one.rests_s = 0.0  # a courier who comes every few hours would hold it for ever
         return True
 
     def failed(self, link: str, peer: str, now_s: float) -> None:

@@ -351,7 +351,7 @@ class Sender:
         ``rests_s``: how long links that cost something leave it to the courier.
         """
         one.copies.add(link)
-        one.rests_s = rests_s
+        one.rests_s = rests_s if one.rests_s is None else one.rests_s
         frame = with_epoch(one.frame, one.epoch, self._epochs[one.epoch].salt)
         return frame, Carries(self.pairing, one.epoch, one.seq)
 

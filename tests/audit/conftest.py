@@ -10,7 +10,8 @@ import pytest
 
 from crisiskit.audit.check import check_log
 from crisiskit.audit.report import Finding, Report
-from crisiskit.sim.world import VAULT, Carrier, World
+from crisiskit.sim.carrier import Carrier
+from crisiskit.sim.world import VAULT, World
 from crisiskit.store.logbook import Logbook
 from transports.link import Traits
 

@@ -12,7 +12,8 @@ from crisiskit.crypto.proof import check_proof
 from crisiskit.crypto.publics import Holder
 from crisiskit.errors import CrisiskitError
 from crisiskit.model import Precedence
-from crisiskit.sim.world import VAULT, Carrier, Station, World
+from crisiskit.sim.carrier import Carrier
+from crisiskit.sim.world import VAULT, Station, World
 from crisiskit.store.logbook import Logbook
 from crisiskit.store.views import Views
 from transports.link import Traits

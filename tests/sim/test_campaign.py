@@ -9,8 +9,9 @@ import pytest
 
 from crisiskit.model import Precedence
 from crisiskit.sim.campaign import draw, run
+from crisiskit.sim.carrier import Carrier
 from crisiskit.sim.checks import BrokenPromiseError, Checker
-from crisiskit.sim.world import Carrier, World
+from crisiskit.sim.world import World
 from transports.link import Traits
 
 # Each of these broke a promise once.

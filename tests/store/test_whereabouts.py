@@ -13,7 +13,8 @@ from crisiskit.jsonform import message_json
 from crisiskit.model import Message
 from crisiskit.render import heard_words
 from crisiskit.screens.view import facts
-from crisiskit.sim.world import VAULT, Carrier, World
+from crisiskit.sim.carrier import Carrier
+from crisiskit.sim.world import VAULT, World
 from crisiskit.store.altered import altered_rows
 from crisiskit.store.views import Views
 from crisiskit.sync.events import FrameReceived

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from crisiskit.model import Precedence
-from crisiskit.sim.world import Carrier, World
+from crisiskit.sim.carrier import Carrier
+from crisiskit.sim.world import World
 from crisiskit.store.store import Store
 from transports.link import Traits
 

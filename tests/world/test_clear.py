@@ -12,7 +12,8 @@ from crisiskit.codec.parts import CHECK_BYTES, Part, PartSet
 from crisiskit.codec.reject import Rejected
 from crisiskit.crypto.seal import TAG_BYTES
 from crisiskit.model import Precedence
-from crisiskit.sim.world import EPOCH_MS, VAULT, Carrier, World
+from crisiskit.sim.carrier import Carrier
+from crisiskit.sim.world import EPOCH_MS, VAULT, World
 from crisiskit.store import frames
 from crisiskit.store.schema import Sealed
 from crisiskit.store.views import Views

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from crisiskit.model import Precedence, State
-from crisiskit.sim.world import VAULT, Carrier, Station, World
+from crisiskit.sim.carrier import Carrier
+from crisiskit.sim.world import VAULT, Station, World
 from crisiskit.store.views import Views
 from crisiskit.sync.gate import RING_BURST, RING_FRAME_S
 from transports.link import Traits

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from crisiskit.model import Precedence
-from crisiskit.sim.world import Carrier, Station, World
+from crisiskit.sim.carrier import Carrier
+from crisiskit.sim.world import Station, World
 from transports.link import Traits
 
 HOUR = 3600.0

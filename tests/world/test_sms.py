@@ -18,7 +18,8 @@ import pytest
 from crisiskit import enrolment
 from crisiskit.installation import Places, reading, writing
 from crisiskit.model import CENTER, Precedence, RecordKind
-from crisiskit.sim.world import Carrier, Station, World
+from crisiskit.sim.carrier import Carrier
+from crisiskit.sim.world import Station, World
 from crisiskit.store.store import Draft
 from transports.sms import Sms, SmsSettings
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from crisiskit.model import Precedence
-from crisiskit.sim.world import VAULT, Carrier, Station, World
+from crisiskit.sim.carrier import Carrier
+from crisiskit.sim.world import VAULT, Station, World
 from crisiskit.step import Transmit
 from crisiskit.store.views import Views
 from crisiskit.sync.events import FrameFailed, FrameReceived, FrameSent, LinkDown, LinkUp

@@ -25,8 +25,9 @@ from crisiskit.codec.wire import varint
 from crisiskit.crypto.keys import ChainKey, EpochKeys
 from crisiskit.crypto.seal import seal
 from crisiskit.model import Direction, Precedence, Record, RecordKind, Reference
+from crisiskit.sim.carrier import Carrier
 from crisiskit.sim.fuzz.mutate import scramble
-from crisiskit.sim.world import EPOCH_MS, Carrier, Station, World
+from crisiskit.sim.world import EPOCH_MS, Station, World
 from crisiskit.sync.events import FrameReceived
 from transports.link import Traits
 

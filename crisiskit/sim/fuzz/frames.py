@@ -25,8 +25,9 @@ from crisiskit.codec.header import (
 )
 from crisiskit.codec.reject import Rejected
 from crisiskit.model import Direction, Precedence
+from crisiskit.sim.carrier import Carrier
 from crisiskit.sim.fuzz.mutate import FRAMES
-from crisiskit.sim.world import EPOCH_MS, Carrier, Station, World
+from crisiskit.sim.world import EPOCH_MS, Station, World
 from crisiskit.step import Change, Now
 from crisiskit.sync.events import FrameReceived
 from crisiskit.sync.gate import RING_BURST
