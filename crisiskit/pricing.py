@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from crisiskit.codec.record import RECORD_DIGEST_BYTES
+from crisiskit.foresight import Foresight
 from crisiskit.model import Attached
 from crisiskit.store.pieces import piece_data
 from crisiskit.sync.bulk import with_files
@@ -24,6 +26,13 @@ def add_files(
     """The prices of a message, ``found``, with those of its files."""
     sizes = [size for file in files for size in piece_sizes(file)]
     return with_files(found, sizes, kit_number, links) if sizes else list(found)
+
+
+def foresee_files(
+    found: Foresight, files: Sequence[Attached], kit_number: int, links: Mapping[str, Traits]
+) -> Foresight:
+    """What happens to a message, with the prices of its files."""
+    return replace(found, links=tuple(add_files(found.links, files, kit_number, links)))
 
 
 @lru_cache(_FILES_KNOWN)

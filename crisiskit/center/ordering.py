@@ -39,7 +39,7 @@ class Ordering(StationApp):
         """REAL or EXERCISE, for every heading of an order that is being given."""
         return _("EXERCISE") if self.order_exercise or self.views.exercise else _("REAL")
 
-    def price(self, draft: Draft) -> str:
+    def price(self, draft: Draft) -> tuple[str, str]:
         """An order costs its signature as well."""
         order = draft.kind is RecordKind.ORDER
         return super().price(replace(draft, data=bytes(ORDER_DATA_BYTES)) if order else draft)

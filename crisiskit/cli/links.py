@@ -14,6 +14,8 @@ from crisiskit.clock import wall_ms
 from crisiskit.i18n import _, ngettext, status_text, trouble_text, trouble_word
 from crisiskit.installation import agent_runs, looking
 from crisiskit.model import Precedence
+from crisiskit.widths import wrap
+from transports.link import Trouble
 
 if TYPE_CHECKING:
     from crisiskit.model import Carrying, LinkView, Neighbour
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from crisiskit.sync.budget import Budget
 
 _MICROS = 1_000_000
+LINES_MOST = 4
+NOMINAL_BYTES = 100
 _DOWN = "down"
 NEIGHBOURS = "neighbours"
 
@@ -35,6 +39,7 @@ NEIGHBOURS = "neighbours"
 @home_option
 def links(home: Path, as_json: bool, follow: bool) -> None:
     """Show the links."""
+    from crisiskit.cli.columns import width_here
     from crisiskit.nearby import carrying_words, neighbours_words
     from crisiskit.prospects import Prospects
     from crisiskit.settings import load
@@ -53,6 +58,8 @@ def links(home: Path, as_json: bool, follow: bool) -> None:
         for table in tables:
             here = [one for one in met if one.link == table.name and one.here]
             row = _row(table, seen.get(table.name)) | _terms(table.name, prospects)
+            if not row["reason"] and prospects.spent_up(table.name):
+                row["reason"] = Trouble.OUT_OF_CREDIT
             emit(row | _nearby_row(table, here, carrying))
         return
     if not tables:
@@ -61,10 +68,11 @@ def links(home: Path, as_json: bool, follow: bool) -> None:
     if not agent_runs(home):
         say(_("No agent runs here, so no link is open. Start one with “crisiskit agent”."))
         seen = {name: replace(view, phase=_DOWN, signal=None) for name, view in seen.items()}
-    _print_table(tables, seen)
+    _print_table(tables, seen, prospects)
     for table in tables:
         for line in _terms_lines(table, prospects):
-            click.echo(line)
+            for part in wrap(line, width_here(), LINES_MOST):
+                click.echo(part)
         view = seen.get(table.name)
         if view is not None and (told := _told(view)):
             click.echo(f"{table.name}: {told}")
@@ -80,12 +88,19 @@ def _terms(name: str, prospects: Prospects) -> dict[str, object]:
     terms, purse = prospects.policy.links[name], prospects.purse(name)
     budget = terms.budget
     everyday = budget.share(Precedence.ROUTINE).left(purse)
+    nominal = prospects.nominal(name)
     return {
         "hours": str(terms.hours) or None,
         "open": prospects.open_now(name),
         "budget": _amounts(budget) if budget.limited else None,
         "budget_left": _amounts(budget.left(purse)) if budget.limited else None,
         "budget_left_routine": _amounts(everyday) if budget.limited else None,
+        "nominal": {
+            "bytes": NOMINAL_BYTES,
+            "credits": nominal.credits,
+            "price": nominal.micros / _MICROS,
+            "seconds": round(nominal.seconds, 1),
+        },
     }
 
 
@@ -95,9 +110,20 @@ def _amounts(budget: Budget) -> dict[str, object]:
 
 
 def _terms_lines(table: LinkSettings, prospects: Prospects) -> Iterator[str]:
-    """One line for each link with hours or a budget."""
+    """What a message costs there and how long it takes; hours and budget, where there are any."""
+    from crisiskit.foresight import price_text, seconds_text
+    from crisiskit.render import size_text
+
     terms, purse = prospects.policy.links[table.name], prospects.purse(table.name)
     name = table.name
+    nominal, paid = prospects.nominal(name), {name: table.price.currency}
+    if not terms.traits.carried:
+        yield _("{link}, for {size}: {price}, {time}").format(
+            link=name,
+            size=size_text(NOMINAL_BYTES),
+            price=price_text(nominal, paid),
+            time=seconds_text(nominal.seconds),
+        )
     if terms.hours.windows:
         words = _("{link} may be used {hours}; FLASH at any time.")
         yield words.format(link=name, hours=terms.hours)
@@ -172,16 +198,20 @@ def _nearby_row(
     }
 
 
-def _print_table(tables: tuple[LinkSettings, ...], seen: dict[str, LinkView]) -> None:
+def _print_table(
+    tables: tuple[LinkSettings, ...], seen: dict[str, LinkView], prospects: Prospects
+) -> None:
     from crisiskit.cli.columns import print_table
 
     head = (_("LINK"), _("KIND"), _("STATE"), _("SIGNAL"), _("WAITING"), _("TODAY"), _("COST"))
     rows: list[tuple[str, ...]] = [head]
-    rows += [_cells(table, seen.get(table.name)) for table in tables]
+    for table in tables:
+        spent = prospects.spent_up(table.name)
+        rows.append(_cells(table, seen.get(table.name), spent))
     print_table(rows)
 
 
-def _cells(table: LinkSettings, view: LinkView | None) -> tuple[str, ...]:
+def _cells(table: LinkSettings, view: LinkView | None, spent: bool) -> tuple[str, ...]:
     from crisiskit.plugged import unplugged
     from crisiskit.render import clear_words, size_text
 
@@ -190,7 +220,9 @@ def _cells(table: LinkSettings, view: LinkView | None) -> tuple[str, ...]:
     if view and view.reason:
         state += f" ({trouble_word(view.reason)})"
     elif unplugged(table.options):
-        state += f" ({trouble_word('device_gone')})"
+        state += f" ({trouble_word(Trouble.DEVICE_GONE)})"
+    elif spent:
+        state += f" ({trouble_word(Trouble.OUT_OF_CREDIT)})"
     if table.clear or (view and view.clear):
         state += ", " + clear_words(clear=True)
     if view is None:

@@ -16,6 +16,7 @@ from crisiskit import stick
 from crisiskit.clock import wall_ms
 from crisiskit.crypto.vault import Vault
 from crisiskit.errors import BusyError, CrisiskitError
+from crisiskit.foresight import sentence
 from crisiskit.forms import catalog
 from crisiskit.gps import newest_fix
 from crisiskit.harmless import in_line
@@ -35,7 +36,7 @@ from crisiskit.screens.dialogs import Choose, key_help
 from crisiskit.screens.estimator import Estimator, WhyWaits, waits_unknown
 from crisiskit.screens.guard import Guard
 from crisiskit.screens.lines import station
-from crisiskit.screens.linkbar import EUROS, Currencies, LinkBar, any_clear, down_links
+from crisiskit.screens.linkbar import EUROS, Currencies, LinkBar, any_clear
 from crisiskit.screens.locked import LockScreen
 from crisiskit.screens.order import OrderScreen
 from crisiskit.screens.protected import ProtectedApp, protection_keys
@@ -114,6 +115,7 @@ class StationApp(ProtectedApp):
         yield Bar(id="head")
         yield Static(id="columns")
         yield RowList(self.first_rows(), id="list")
+        yield Static(id="why")
         yield Static(id="told")
         yield StickLine()
         yield LinkBar(id="links")
@@ -162,15 +164,18 @@ class StationApp(ProtectedApp):
 
     def _renew(self) -> None:
         """Draw again what may have changed; a screen that is still being built draws itself."""
+        if not self.screen_stack:  # it is being closed
+            return
         main = self.screen_stack[0]
         if not main.is_mounted or not main.query("#list"):
             return
         try:
             self.list.reload()
-            main.query_one("#head", Bar).show(self.who(), self.counts())
+            main.query_one("#head", Bar).show(self.who() + self.where(), self.counts())
             width = max(20, self.size.width - 2)
             main.query_one("#columns", Static).update(Content(self.list.rows.head(width)))
             main.query_one(LinkBar).show(self.views.links(wall_ms()), self.currencies)
+            self._show_why()
             main.query_one(StickLine).show(stick.told(self.views.fact), wall_ms())
             if isinstance(self.screen, MessageScreen | OrderScreen):
                 self.screen.reload()
@@ -178,6 +183,21 @@ class StationApp(ProtectedApp):
                 self.show_locked(self.screen)
         except CrisiskitError as error:
             self.tell(explain(error))
+
+    def on_row_list_moved(self) -> None:
+        """Another message is chosen: why does it wait?"""
+        try:
+            self._show_why()
+        except CrisiskitError as error:
+            self.tell(explain(error))
+
+    def _show_why(self) -> None:
+        """The reason why the chosen message waits, below the list; nothing for what does not."""
+        item = self.list.chosen
+        line, words = self.screen_stack[0].query_one("#why", Static), ""
+        if isinstance(item, Message) and (words := self.why(item)):
+            line.update(Content(f"{item.id} {words}"))
+        line.set_class(bool(words), "shown")
 
     def _look_for_sticks(self) -> None:
         """One came or went: say so."""
@@ -224,6 +244,13 @@ class StationApp(ProtectedApp):
         """Who we are."""
         name = station(CENTER) if self.views.role == CENTER else in_line(self.views.own_name)
         return f"{self.exercise()}{name} ({in_line(self.views.network)})"
+
+    def where(self) -> str:
+        """The newest place of a satellite receiver and its age, where one is set up."""
+        place = self.place()
+        if place is None:
+            return ""
+        return "   " + _("{place}, {n} min ago").format(place=place[0], n=place[1])
 
     def exercise(self) -> str:
         """In front of every heading: whether this is in earnest."""
@@ -305,10 +332,10 @@ class StationApp(ProtectedApp):
         self.tell(_("{id} is kept. It leaves as soon as a link can take it.").format(id=ids[0]))
         return True
 
-    def price(self, draft: Draft) -> str:
-        """What it costs on each link, and which of them are down now."""
-        down = down_links(self.views.links(wall_ms()))
-        return price_lines(self.estimator(draft), down, self.currencies)
+    def price(self, draft: Draft) -> tuple[str, str]:
+        """What will happen to it, and what it costs on each link."""
+        found = self.estimator(draft)
+        return sentence(found, self.currencies), price_lines(found, self.currencies)
 
     def may_clear(self) -> bool:
         """Whether the writer may let all read a message."""

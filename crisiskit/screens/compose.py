@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import ClassVar
 
@@ -20,53 +20,32 @@ from crisiskit.clock import minute_of, wall_ms
 from crisiskit.codec.forms import AnyField, Choice, Flag, Position
 from crisiskit.compose import TEXT_BYTES_MAX, compose_form, compose_text
 from crisiskit.errors import CrisiskitError, UsageError
+from crisiskit.foresight import Foresight, link_line
 from crisiskit.forms import catalog
 from crisiskit.forms.personal import check_readable
 from crisiskit.harmless import in_line
-from crisiskit.i18n import _, explain, language, ngettext
+from crisiskit.i18n import _, explain, language
 from crisiskit.model import Attached, Precedence, RecordKind
-from crisiskit.render import clear_words, size_text
+from crisiskit.render import size_text
 from crisiskit.screens.ask import Ask
 from crisiskit.screens.bar import Bar
 from crisiskit.screens.dialogs import Choose
 from crisiskit.screens.filepath import PathInput, as_path
-from crisiskit.screens.linkbar import EUROS, Currencies, price_words
+from crisiskit.screens.linkbar import EUROS, Currencies
 from crisiskit.screens.page import Page
 from crisiskit.screens.urgency import KEYS, Send, Urgency
 from crisiskit.store.store import Draft
-from crisiskit.sync.plan import Estimate
 
-Price = Callable[[Draft], str]
+Price = Callable[[Draft], tuple[str, str]]
 Keep = Callable[[Draft], Awaitable[bool]]
 LINKS_PRICED = 3
 BLANK = "_" * 40
 
 
-def price_lines(
-    estimates: list[Estimate], down: Collection[str] = (), currencies: Currencies = EUROS
-) -> str:
-    """What this message would cost alone on each link, cheapest first; ``down`` are names."""
-    if not estimates:
-        return _("No link is set up yet: the message will be kept here.")
-    lines = []
-    for one in estimates[:LINKS_PRICED]:
-        parts = [f"{one.link}: {size_text(one.frame_bytes)}"]
-        if one.credits:
-            credits = ngettext("{n} credit", "{n} credits", one.credits)
-            parts.append(credits.format(n=one.credits))
-        money = price_words(one.micros, one.link, currencies)
-        if one.micros or not one.credits:
-            parts.append(money if one.micros else _("free"))
-        parts.append(_("about {n} s").format(n=max(1, round(one.seconds))))
-        if one.barred and not one.clear:
-            parts = [f"{one.link}: " + _("not for files")]
-        if one.clear:
-            parts = [f"{one.link}: {clear_words(True, True)}"] if one.barred else parts
-            parts += [] if one.barred else [clear_words(clear=True)]
-        if one.link in down:
-            parts.append(_("DOWN now"))
-        lines.append(", ".join(parts))
-    return "\n".join(lines)
+def price_lines(found: Foresight, currencies: Currencies = EUROS) -> str:
+    """What this message would cost alone on each link and when it leaves by it, best first."""
+    shown = found.links[:LINKS_PRICED]
+    return "\n".join(link_line(one, currencies, found.wait) for one in shown)
 
 
 class Composer(Screen[None]):
@@ -91,7 +70,10 @@ class Composer(Screen[None]):
     def __init__(
         self, template: Draft, to: str, price: Price, keep: Keep, may_clear: bool = False
     ) -> None:
-        """``may_clear``: the writer may let all read it, so that any link may carry it."""
+        """``price``: a sentence on what will happen to a draft, and a line for each link.
+
+        ``may_clear``: the writer may let all read it, so that any link may carry it.
+        """
         super().__init__()
         self.may_clear = may_clear
         self.clear = False
@@ -115,8 +97,9 @@ class Composer(Screen[None]):
         yield Static(id="wrong")
         yield Static(id="told")
         with Horizontal(id="foot"):
-            yield Static(id="price")
+            yield Static(id="fate")
             yield Send(id="send")
+        yield Static(id="price")
         more = "   " + _("F8 readable") if self.may_clear else ""
         yield Bar(self.keys() + more, id="keys")
 
@@ -139,9 +122,10 @@ class Composer(Screen[None]):
         self.query_one("#files").set_class(bool(self.files), "shown")
         self.query_one("#files", Static).update(Content(self._file_words()))
         try:
-            words = self._price(self.draft())
+            fate, words = self._price(self.draft())
         except CrisiskitError:
-            words = _("The price is shown as you write.")
+            fate, words = _("The price is shown as you write."), ""
+        self.query_one("#fate", Static).update(Content(fate))
         self.query_one("#price", Static).update(Content(words))
         if self.content() != self._refused:
             self.query_one("#wrong").remove_class("shown")

@@ -7,17 +7,17 @@ from pathlib import Path
 
 from crisiskit.clock import minute_of, wall_ms
 from crisiskit.crypto.vault import Vault
+from crisiskit.foresight import Foresight
 from crisiskit.installation import Places, open_installation
 from crisiskit.model import Message, Record, State
-from crisiskit.pricing import add_files
+from crisiskit.pricing import foresee_files
 from crisiskit.prospects import Prospects
 from crisiskit.settings import load
 from crisiskit.store.store import Draft
 from crisiskit.store.views import Views
-from crisiskit.sync.plan import Estimate
 from crisiskit.waits import wait_text
 
-Estimator = Callable[[Draft], list[Estimate]]
+Estimator = Callable[[Draft], Foresight]
 WhyWaits = Callable[[Message], str]
 
 
@@ -32,16 +32,16 @@ def waits_unknown(message: Message) -> str:
 
 
 def estimator(home: Path, vault: Vault) -> Estimator:
-    """A function from a draft to prices by link; the settings are read once."""
+    """A function from a draft to what would happen to it; the settings are read once."""
     prospects = Prospects(home, Views(Places.of(home).store, vault))
     number = open_installation(home).kit_number or 1
 
-    def price(draft: Draft) -> list[Estimate]:
+    def price(draft: Draft) -> Foresight:
         prospects.look()
         minute = minute_of(wall_ms())
         record = Record(draft.kind, draft.precedence, minute, draft.text, draft.data)
-        found = prospects.estimates(record, draft.clear, draft.to)
-        return add_files(found, draft.files, number, prospects.traits)
+        found = prospects.foresee(record, draft.clear, draft.to)
+        return foresee_files(found, draft.files, number, prospects.traits)
 
     return price
 

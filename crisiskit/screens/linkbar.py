@@ -34,11 +34,6 @@ def phase_word(link: LinkView) -> str:
     return f"{word}, {trouble_word(link.reason)}" if link.reason else word
 
 
-def down_links(links: list[LinkView]) -> set[str]:
-    """The names of those that take nothing right now."""
-    return {link.name for link in links if link.phase == Phase.DOWN}
-
-
 def any_clear(links: list[LinkView]) -> bool:
     """Whether a message may be released for all to read: a link here asks for that."""
     return any(link.clear for link in links)

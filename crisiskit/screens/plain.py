@@ -18,6 +18,7 @@ from crisiskit.compose import compose_form, compose_text, parse_precedence
 from crisiskit.crypto.vault import Vault
 from crisiskit.devicewords import newcomer_words
 from crisiskit.errors import BusyError, CrisiskitError, StoreError, TrustError, UsageError
+from crisiskit.foresight import link_line, sentence
 from crisiskit.forms import catalog
 from crisiskit.forms.answers import AnswerError, parse_answer
 from crisiskit.forms.personal import check_readable
@@ -29,7 +30,6 @@ from crisiskit.panic import WORD, confirms
 from crisiskit.plugged import Newcomers
 from crisiskit.render import body_lines, size_text, trust_word
 from crisiskit.screens.arrivals import Arrivals, arrival_words
-from crisiskit.screens.compose import price_lines
 from crisiskit.screens.estimator import Estimator, WhyWaits, waits_unknown
 from crisiskit.screens.filepath import as_path
 from crisiskit.screens.guard import ERASED, Guard
@@ -38,7 +38,6 @@ from crisiskit.screens.linkbar import (
     EUROS,
     Currencies,
     any_clear,
-    down_links,
     link_words,
     no_link_words,
 )
@@ -234,6 +233,8 @@ class Lines:
             text = card_or_line(one, 60, wall_ms())
             ago = age(when, wall_ms())
             self.say(f"{number}. {one.precedence.name}, {state}, {who}, {ago}, {one.id}: {text}")
+            if why := self.why(one):
+                self.say(f"   {why}")
 
     def chosen(self, number: str) -> Message | None:
         """The message with that number in the last list."""
@@ -325,8 +326,10 @@ class Lines:
         links = self.views.links(wall_ms())
         if any_clear(links) and not draft.files and self._released(draft):
             draft = replace(draft, clear=True)
-        down = down_links(links)
-        self.say(price_lines(self.estimator(draft), down, self.currencies))
+        found = self.estimator(draft)
+        for line in found.links:
+            self.say(link_line(line, self.currencies, found.wait))
+        self.say(sentence(found, self.currencies))
         while self.confirmed(draft):
             try:
                 code = self.store.keep([draft])[0]

@@ -27,9 +27,15 @@ from crisiskit.store.frames import BYTES_IN_SQL
 from crisiskit.sync.budget import DAY_MS
 from crisiskit.sync.relay import QUOTA_BYTES
 from crisiskit.sync.sender import WINDOW
+from transports.link import Traits
 
 OWN_TALK_MOST = 3
 _DATA = (FrameKind.SEALED, FrameKind.PART)
+
+
+def _precedence(frame: bytes) -> Precedence | None:
+    found = decode_header(frame)
+    return None if isinstance(found, Rejected) else found[0].precedence
 
 
 class BrokenPromiseError(AssertionError):
@@ -62,7 +68,8 @@ class Checker:
 
     ``said``: every text, with its writer and its reader. ``forgotten``: the record digests
     that a station lost by being restored, which others may have seen it hold. ``paid``: credits
-    by station, link and day of its clock. ``resets``: clocks and backups are set back here, and
+    by station, link and day of its clock, and ``flashed`` what of it may go over the budget: the
+    sessions with a FLASH in them. ``resets``: clocks and backups are set back here, and
     with them what was spent in a day.
     """
 
@@ -71,6 +78,7 @@ class Checker:
     said: dict[str, tuple[str, str]] = field(default_factory=dict)
     forgotten: dict[str, set[bytes]] = field(default_factory=dict)
     paid: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    flashed: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     resets: bool = False
 
     # -- while the world runs --------------------------------------------------------------
@@ -96,39 +104,52 @@ class Checker:
         self.tally.frames += 1
         if transmit.relayed:
             return
-        for frame in frames_of(transmit.frame):
-            self._leaves(station, transmit, frame)
+        frames = list(frames_of(transmit.frame))
+        flash_bytes = sum(len(one) for one in frames if _precedence(one) is Precedence.FLASH)
+        if flash_bytes:
+            price = self._traits(station, transmit.link).price(len(transmit.frame))
+            self.flashed[self._today(station, transmit.link)] += price.credits
+        for frame in frames:
+            self._leaves(station, transmit, frame, flash_bytes)
 
-    def _leaves(self, station: Station, transmit: Transmit, frame: bytes) -> None:
+    def _leaves(self, station: Station, transmit: Transmit, frame: bytes, flash_bytes: int) -> None:
         found = decode_header(frame)
         if isinstance(found, Rejected) or found[0].kind not in _DATA:
             return
-        self._on_terms(station, transmit, found[0].precedence)
+        self._on_terms(station, transmit, found[0].precedence, flash_bytes)
         assert station.engine is not None
         waiting = station.engine.waiting_precedence(transmit.carries.pairing)
         slow = found[0].precedence < Precedence.IMMEDIATE
         if slow and waiting is Precedence.FLASH:
             raise BrokenPromiseError(f"{station.name}: FLASH waits behind {found[0].precedence}")
 
-    def _on_terms(self, station: Station, transmit: Transmit, precedence: Precedence) -> None:
-        """Hours bind all but FLASH, and reserves are left to those whom they are for."""
+    def _on_terms(
+        self, station: Station, transmit: Transmit, precedence: Precedence, flash_bytes: int
+    ) -> None:
+        """Hours and budgets bind all but FLASH; reserves are left to those whom they are for."""
         carrier = self.world.carriers[transmit.link]
-        if not self.world.keeps_terms:
+        if not self.world.keeps_terms or precedence is Precedence.FLASH:
             return
         minute = self.world.wall_ms(station) // 60_000 % (24 * 60)
-        if precedence is not Precedence.FLASH and not carrier.hours.open_at(minute):
+        if not carrier.hours.open_at(minute):
             raise BrokenPromiseError(f"{station.name}: {transmit.link} used out of hours")
         terms = carrier.terms(station.is_center)
         most = terms.budget.share(precedence).credits
-        credits = terms.traits.price(len(transmit.frame)).credits
+        credits = terms.traits.price(len(transmit.frame) - flash_bytes).credits
         if most is not None and self.paid[self._today(station, transmit.link)] + credits > most:
             raise BrokenPromiseError(f"{station.name}: {precedence} used a reserve")
 
+    def _traits(self, station: Station, link: str) -> Traits:
+        carrier = self.world.carriers[link]
+        return carrier.down if station.is_center else carrier.up
+
     def _budget_kept(self, station: Station, change: Spent) -> None:
+        """FLASH alone goes over a budget; a session that began before midnight is paid after it."""
         day = self._today(station, change.link)
         self.paid[day] += change.credits
         most = self.world.carriers[change.link].terms(station.is_center).budget.credits
-        if self.world.keeps_terms and most is not None and self.paid[day] > most:
+        flashed = self.flashed[day] + self.flashed[(*day[:2], day[2] - 1)]
+        if self.world.keeps_terms and most is not None and self.paid[day] - flashed > most:
             raise BrokenPromiseError(f"{station.name}: over the budget of {change.link}")
 
     def _today(self, station: Station, link: str) -> tuple[str, str, int]:

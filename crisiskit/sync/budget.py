@@ -1,8 +1,9 @@
 """What a link may cost in a day, and what it has cost: the purse that urgent traffic shares.
 
-The last fifth of a day's budget is for IMMEDIATE and FLASH, the last twentieth for FLASH. A day
-is one of UTC, as carriers bill. A clock that is set back opens no new purse: what was spent
-last goes on counting, and a day that comes again is one that was paid for already.
+The last fifth of a day's budget is for IMMEDIATE and FLASH, the last twentieth for FLASH, which
+also goes over it: a budget is a wish, not a bill paid in advance. A day is one of UTC, as carriers
+bill. A clock that is set back opens no new purse: what was spent last goes on counting, and a day
+that comes again is one that was paid for already.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ class Budget:
         return (self.credits, self.frame_bytes, self.micros) != (None, None, None)
 
     def pays(self, precedence: Precedence, spent: Purse, price: Price) -> bool:
+        """Whether a session at this price may be had: a FLASH may have any."""
+        return precedence is Precedence.FLASH or self.covers(precedence, spent, price)
+
+    def covers(self, precedence: Precedence, spent: Purse, price: Price) -> bool:
         """Whether the share of this precedence still covers a session at this price."""
         share = self.share(precedence)
         return (
@@ -51,13 +56,15 @@ class Budget:
         return Budget(*(None if most is None else most * part // 100 for most in self._limits))
 
     def left(self, spent: Purse) -> Budget:
-        """What is left of the day for a FLASH, never below 0."""
+        """What is left of the day, reserves included, never below 0."""
         had = (spent.credits, spent.frame_bytes, spent.micros)
         pairs = zip(self._limits, had, strict=True)
         return Budget(*(None if most is None else max(0, most - gone) for most, gone in pairs))
 
     def frame_bytes_paid(self, precedence: Precedence, spent: Purse, traits: Traits) -> int:
         """The largest frame that is still paid for, at most the link's own."""
+        if precedence is Precedence.FLASH:
+            return traits.mtu_bytes
         left = self.share(precedence).left(spent)
         most = traits.mtu_bytes
         if left.frame_bytes is not None:

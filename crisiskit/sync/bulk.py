@@ -35,7 +35,7 @@ def with_files(
     kit_number: int,
     links: Mapping[str, Traits],
 ) -> list[Estimate]:
-    """The prices of a message with those of its files; a link that carries no files is barred.
+    """The prices of a message with those of its files; a link that carries none comes last, barred.
 
     ``sizes`` are the bytes of data in each record of the files.
     """
@@ -55,7 +55,7 @@ def with_files(
                 frames=one.frames + load.frames,
             )
         )
-    return sorted(together, key=lambda one: (one.barred, one.micros, one.credits, one.seconds))
+    return sorted(together, key=lambda one: one.barred)
 
 
 def file_load(sizes: Sequence[int], kit_number: int, traits: Traits) -> Load | None:

@@ -21,7 +21,8 @@ class Estimate:
     """One record alone on one link: frame bytes, credits, money, seconds to the far end.
 
     ``clear``: all could read it on this link; ``barred``: so it will not be taken there. ``why``
-    it may not leave there now, and from ``at_ms`` on it may: as ``policy.Stand`` has it.
+    it may not leave there now, and from ``at_ms`` on it may, ``over`` the day's budget: as
+    ``policy.Stand`` has it.
     """
 
     link: str
@@ -33,6 +34,7 @@ class Estimate:
     barred: bool = False
     why: Why | None = None
     at_ms: int | None = None
+    over: bool = False
     frames: int = 1
 
 

@@ -3,15 +3,15 @@
 One function decides. The engine does what it says; prices before sending, the list of links and
 the sentence beside a waiting message show what it says. So what is shown is what happens.
 
-FLASH may use every link at once, only a budget that is all spent holds it. IMMEDIATE keeps to
-hours and to its share of the budget. PRIORITY and ROUTINE also wait for a free link that is set
-up and not there, as long as their patience lasts; then they use what there is.
+FLASH may use every link at once, also over its budget. IMMEDIATE keeps to hours and to its share
+of the budget. PRIORITY and ROUTINE also wait for a free link that is set up and not there, as
+long as their patience lasts; then they use what there is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from crisiskit.model import Precedence
@@ -19,7 +19,7 @@ from crisiskit.step import Now, Purse
 from crisiskit.sync.budget import DAY_MS, UNLIMITED, Budget
 from crisiskit.sync.hours import ALWAYS, Hours
 from crisiskit.sync.patience import USUAL, Patience
-from transports.link import Traits
+from transports.link import Price, Traits
 
 NOMINAL_BYTES = 100
 NOTHING = Purse(0)
@@ -31,6 +31,8 @@ class Why(StrEnum):
     FREE = "waits_free"
     HOURS = "waits_hours"
     BUDGET = "waits_budget"
+    CLEAR = "waits_encrypted"
+    CARRIED = "carried"
     WINDOW = "waits_window"
     DOWN = "no_link"
     NONE = "no_link_set_up"
@@ -68,7 +70,7 @@ class Stand:
     """One link and one message. ``why`` is empty where it may leave at once.
 
     ``at_ms``: when it may leave by this link, None where nobody can say. ``credits`` and
-    ``micros`` are the price of its frame there.
+    ``micros`` are the price of its frame there. ``over``: that goes over the day's budget.
     """
 
     link: str
@@ -76,6 +78,7 @@ class Stand:
     why: Why | None = None
     credits: int = 0
     micros: int = 0
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,19 +183,22 @@ class _Asked:
             opens_ms = offer.terms.hours.opens_ms(at_ms, self.now.offset_s)
             if opens_ms > at_ms:
                 at_ms, why = opens_ms, why or Why.HOURS
+        over = not offer.terms.budget.covers(self.precedence, offer.spent, self._price(offer))
         if not offer.up and why is None:
-            return Stand(offer.link, None, Why.DOWN, price.credits, price.micros)
-        return Stand(offer.link, at_ms, why, price.credits, price.micros)
+            return Stand(offer.link, None, Why.DOWN, price.credits, price.micros, over)
+        return Stand(offer.link, at_ms, why, price.credits, price.micros, over)
 
     def later(self, offer: Offer, from_ms: int) -> Stand:
         """A dear link while a free one may still come."""
         stand = self.stand(offer, from_ms)
-        return Stand(stand.link, stand.at_ms, Why.FREE, stand.credits, stand.micros)
+        return replace(stand, why=Why.FREE)
 
     def _pays(self, offer: Offer, spent: Purse) -> bool:
+        return offer.terms.budget.pays(self.precedence, spent, self._price(offer))
+
+    def _price(self, offer: Offer) -> Price:
         traits = offer.terms.traits
-        size = min(self.frame_bytes + self.spare_bytes, traits.mtu_bytes)
-        return offer.terms.budget.pays(self.precedence, spent, traits.price(size))
+        return traits.price(min(self.frame_bytes + self.spare_bytes, traits.mtu_bytes))
 
 
 def _is_free(offer: Offer) -> bool:

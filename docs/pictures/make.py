@@ -41,12 +41,13 @@ async def draw(name: str, home: Path, picture: Path, lang: str) -> None:
     from crisiskit.center.desk import DeskApp
     from crisiskit.crypto.vault import Vault
     from crisiskit.field.app import FieldApp
+    from crisiskit.foresight import Foresight
     from crisiskit.sync.plan import Estimate
 
     for module in ("screens.app", "field.app", "center.desk"):
         vars(sys.modules[f"crisiskit.{module}"])["wall_ms"] = lambda: NOW_MS
     kind, store = (FieldApp, fill) if name == "field" else (DeskApp, fill_center)
-    price = [Estimate("satellite", 48, 1, 90_000, 20.0)]
+    price = Foresight((Estimate("satellite", 48, 1, 90_000, 20.0),))
     app = kind(store(home, lang), Vault(bytes(32)), lambda draft: price)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()

@@ -21,6 +21,7 @@ from crisiskit.cli import paper
 from crisiskit.cli.common import emit
 from crisiskit.clock import wall_ms
 from crisiskit.codec.header import FrameKind
+from crisiskit.foresight import Foresight
 from crisiskit.jsonform import message_json
 from crisiskit.log import KeyValueFormatter
 from crisiskit.model import Direction
@@ -31,7 +32,6 @@ from crisiskit.sim.world import VAULT
 from crisiskit.store.schema import Sealed as Column
 from crisiskit.store.store import Draft
 from crisiskit.store.views import Views
-from crisiskit.sync.plan import Estimate
 
 NAME = f"הצוות{bodies.SIGNS}"
 HEBREW = "הכביש חסום"
@@ -71,8 +71,8 @@ def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(i18n, "_chosen", request.param)
 
 
-def no_price(_draft: Draft) -> list[Estimate]:
-    return []
+def no_price(_draft: Draft) -> Foresight:
+    return Foresight()
 
 
 def check(text: str, open_ends: int = 0) -> None:

@@ -25,15 +25,21 @@ def spend(ledger: Ledger, credits: int, day: float) -> Purse:
 
 def test_reserves_are_for_those_who_need_them() -> None:
     budget = Budget(credits=100)
-    for spent, able in ((79, 4), (80, 2), (94, 2), (95, 1), (99, 1), (100, 0)):
+    for spent, able in ((79, 4), (80, 2), (94, 2), (95, 1), (99, 1), (100, 1), (900, 1)):
         pays = [budget.pays(p, Purse(0, 0, spent), CREDIT) for p in Precedence]
         assert sum(pays) == able
         assert pays == sorted(pays), "what is more urgent may never use less"
 
 
 def test_money_and_bytes_count_as_credits_do() -> None:
-    assert not Budget(micros=100_000).pays(Precedence.FLASH, Purse(0, 0, 0, 20_000), CREDIT)
-    assert not Budget(frame_bytes=100).pays(Precedence.FLASH, Purse(0, 51), CREDIT)
+    for precedence in Precedence:
+        is_flash = precedence is Precedence.FLASH
+        for budget, spent in (
+            (Budget(micros=100_000), Purse(0, 0, 0, 20_000)),
+            (Budget(frame_bytes=100), Purse(0, 51)),
+        ):
+            assert not budget.covers(precedence, spent, CREDIT)
+            assert budget.pays(precedence, spent, CREDIT) is is_flash, "FLASH goes over it"
     assert Budget(frame_bytes=100).frame_bytes_paid(Precedence.ROUTINE, Purse(0), SAT) == 80
     assert Budget(credits=5).frame_bytes_paid(Precedence.ROUTINE, Purse(0), SAT) == 200
     assert Budget(micros=450_000).frame_bytes_paid(Precedence.IMMEDIATE, Purse(0), SAT) == 200
@@ -89,7 +95,7 @@ def test_no_walk_of_the_clock_gives_a_named_day_more_than_its_budget(
     for day, wanted in walk:
         for _ in range(wanted):
             purse = ledger.purse("sat", day * DAY_MS)
-            if budget.pays(Precedence.FLASH, purse, CREDIT):
+            if budget.covers(Precedence.FLASH, purse, CREDIT):
                 ledger.pay("sat", CREDIT, day * DAY_MS)
                 paid[day] += 1
     assert max(paid.values()) <= 12

@@ -11,7 +11,8 @@ from crisiskit.codec.header import FrameKind, decode_header
 from crisiskit.codec.pieces import cut_file
 from crisiskit.codec.reject import Rejected
 from crisiskit.model import Attached, Precedence, Record, RecordKind, State, Whole
-from crisiskit.sim.world import VAULT, Carrier, Station, World
+from crisiskit.sim.carrier import Carrier
+from crisiskit.sim.world import VAULT, Station, World
 from crisiskit.step import Queued
 from crisiskit.store.store import Draft
 from crisiskit.store.views import Views

@@ -190,10 +190,10 @@ def test_a_budget_and_its_reserves_are_kept_until_midnight() -> None:
         kit.say(f"hurry {n}", Precedence.IMMEDIATE)
         kit.drain()
     assert 16 <= sum(one.credits for one in kit.spent) <= 19
-    assert kit.say("collapse", Precedence.FLASH).transmits != () or kit.spent[-1].purse is not None
+    assert sum(one.credits for one in kit.spent) <= 19
+    assert links(kit.say("collapse", Precedence.FLASH)) == ["sat"]
     kit.drain()
-    assert kit.at(12 * 3600 - 5) == []
-    assert sum(one.credits for one in kit.spent) <= 20
+    assert kit.at(12 * 3600 - 5) == [], "the FLASH alone is repeated"
     assert "sat" in kit.at(12 * 3600 + 700)
     assert sum(one.credits for one in kit.spent) > 20
 
@@ -206,9 +206,23 @@ def test_a_new_process_and_a_clock_set_back_have_the_same_purse() -> None:
     )
     kit.tell(LinkUp("sat", SAT))
     assert kit.say("water").transmits == ()
-    assert kit.say("collapse", Precedence.FLASH).transmits == ()
+    assert kit.say("hurry", Precedence.IMMEDIATE).transmits == ()
     assert kit.at(11 * 3600) == []
     assert kit.at(13 * 3600) != []
+
+
+def test_a_flash_goes_over_a_budget_that_is_all_spent_and_nothing_rides_with_it() -> None:
+    kit = Kit(
+        policy(Budget(credits=20), patience=Patience(0, 0)),
+        [("sat", Purse(20_000, 1000, 20, 0))],
+    )
+    kit.tell(LinkUp("sat", SAT))
+    assert kit.say("water").transmits == ()
+    assert kit.say("hurry", Precedence.IMMEDIATE).transmits == ()
+    assert links(kit.say("collapse", Precedence.FLASH)) == ["sat"]
+    assert precedence_of(kit.aloft[-1]) is Precedence.FLASH
+    kit.drain()
+    assert kit.at(12 * 3600 - 5) == []
 
 
 def test_a_flash_leaves_between_two_parts_of_what_is_large() -> None:

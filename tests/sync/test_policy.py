@@ -87,7 +87,10 @@ def test_a_budget_that_is_spent_is_told_with_the_hour_it_comes_back() -> None:
     assert wait == Wait(Why.BUDGET, "sat", NOON + 12 * HOUR_MS, "sat", 2, 180_000)
     assert ask(offer("sat", SAT, True, budget=tight, spent=79), p=Precedence.IMMEDIATE).links
     spent = offer("sat", SAT, True, budget=tight, spent=99)
-    assert ask(spent, p=Precedence.FLASH).wait is not None, "a budget is a promise too"
+    assert ask(spent, p=Precedence.IMMEDIATE).wait is not None
+    flash = ask(spent, p=Precedence.FLASH)
+    assert flash.links == {"sat"} and flash.stands[0].over, "over the budget, and says so"
+    assert not ask(offer("sat", SAT, True, budget=tight), p=Precedence.FLASH).stands[0].over
     never = ask(offer("sat", SAT, True, budget=Budget(credits=1)))
     assert never.wait == Wait(Why.BUDGET, "sat")
 

@@ -24,13 +24,16 @@ from crisiskit.crypto.identity import CenterIdentity
 from crisiskit.crypto.trust import sign
 from crisiskit.crypto.vault import Vault
 from crisiskit.field.app import FieldApp
+from crisiskit.foresight import Foresight
 from crisiskit.model import CENTER, Direction, Precedence, Record, RecordKind
 from crisiskit.screens.app import StationApp
+from crisiskit.screens.estimator import Estimator
 from crisiskit.step import Arrived, EpochHeard, Now
 from crisiskit.store.store import Draft, NewPairing, Store
 from crisiskit.store.views import Views
 from crisiskit.sync.orders import OrderBook
 from crisiskit.sync.plan import Estimate
+from crisiskit.sync.policy import Wait, Why
 
 PO = Path(crisiskit.__file__).parent / "locale" / "fr" / "LC_MESSAGES" / "crisiskit.po"
 VAULT = Vault(bytes(32))
@@ -172,18 +175,22 @@ def center(tmp_path: Path) -> Iterator[Station]:
 
 
 @pytest.fixture
-def price() -> Callable[[Draft], list[Estimate]]:
+def price() -> Estimator:
     """A link whose price grows with every letter."""
-    return lambda draft: [
-        Estimate("satellite", 40 + len(draft.text), 1, 10_000 * len(draft.text), 20.0)
-    ]
+
+    def price(draft: Draft) -> Foresight:
+        size, micros = 40 + len(draft.text), 10_000 * len(draft.text)
+        down = Estimate("satellite", size, 1, micros, 20.0, why=Why.DOWN)
+        return Foresight((down,), Wait(Why.DOWN))
+
+    return price
 
 
 Show = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
 
 
 @pytest.fixture
-def show(price: Callable[[Draft], list[Estimate]]) -> Show:
+def show(price: Estimator) -> Show:
     """Run the screen of a station at 80x24."""
 
     @asynccontextmanager

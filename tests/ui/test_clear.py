@@ -9,6 +9,7 @@ import pytest
 
 from crisiskit.crypto.vault import Vault
 from crisiskit.field.plain import FieldLines
+from crisiskit.foresight import Foresight
 from crisiskit.forms import catalog
 from crisiskit.sync.plan import Estimate
 
@@ -30,10 +31,12 @@ def radio(kit: Any) -> Any:
 @pytest.fixture
 def price() -> Any:
     """What the estimator of such a kit answers."""
-    return lambda draft: [
-        Estimate("wifi", 40, 0, 0, 1.0),
-        Estimate("radio", 40, 0, 0, 9.0, clear=True, barred=not draft.clear),
-    ]
+    return lambda draft: Foresight(
+        (
+            Estimate("wifi", 40, 0, 0, 1.0),
+            Estimate("radio", 40, 0, 0, 9.0, clear=True, barred=not draft.clear),
+        )
+    )
 
 
 @BOTH

@@ -14,6 +14,7 @@ from crisiskit.clock import wall_ms
 from crisiskit.crypto.vault import Vault
 from crisiskit.errors import StoreError
 from crisiskit.field.app import FieldApp
+from crisiskit.foresight import Foresight
 from crisiskit.forms import catalog
 from crisiskit.gps import Keeper, Policy
 from crisiskit.model import Precedence, RecordKind, State
@@ -247,7 +248,7 @@ def test_a_crash_of_the_screen_is_no_success(kit: Any, monkeypatch: pytest.Monke
     def broken(self: FieldApp, **_how: object) -> None:
         self._return_code = 1
 
-    monkeypatch.setattr(estimator, "estimator", lambda home, vault: lambda draft: [])
+    monkeypatch.setattr(estimator, "estimator", lambda home, vault: lambda draft: Foresight())
     monkeypatch.setattr(estimator, "why_waits", lambda home, vault: lambda message: "")
     monkeypatch.setattr(estimator, "currencies", lambda home: {})
     monkeypatch.setattr(keystore, "opened", lambda home: SimpleNamespace(vault=Vault(bytes(32))))

@@ -117,7 +117,7 @@ def _says(checker: DayChecker, said: Said) -> Callable[[], None]:
     def speak() -> None:
         kit = checker.world.kits[said.kit - 1]
         writer, to = (kit, CENTER) if said.up else (checker.world.center, kit.name)
-        checker.say(writer, said.text, said.precedence, to, said.kind)
+        checker.say(writer, said.text, said.precedence, to, kind=said.kind)
 
     return speak
 
