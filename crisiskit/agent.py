@@ -290,6 +290,8 @@ class Agent:
             outcome = FrameFailed(transmit, REOPEN_MIN_S)
         if life == self._life:
             self._quietly(outcome)
+        elif isinstance(outcome, FrameSent):  # an older engine's frame is paid for all the same
+            self._quietly(Billed(transmit.link, len(transmit.frame)))
 
     async def _serve(self, link: ConfiguredLink) -> None:
         """Run one link for ever, reopening it after growing pauses."""

@@ -34,6 +34,7 @@ HEARTBEAT_S = 30.0
 STORE_RETRY_S = 2.0
 SILENT_RETRY_S = 5.0
 TROUBLES_MAX = 3
+FATAL_S = 60.0  # the same frame would fail again; others are not to be held up by it
 
 _PORT_TROUBLES = {
     PortTrouble.MISSING: (Trouble.DEVICE_GONE, 2.0),
@@ -362,7 +363,7 @@ class Server:
             if asked_s:
                 return asked_s, False
         if status.verdict is Verdict.FATAL and job is not None:
-            return 0.0, False
+            return FATAL_S, False
         if status.wait_s:
             return status.wait_s, False
         return self._backoff.failed()

@@ -29,6 +29,7 @@ class Departures:
 
     def __init__(self, policy: Policy, ledger: Ledger) -> None:
         self.traits: dict[str, Traits] = {}
+        self.known: dict[str, Traits] = {}  # of links that went down, too: their bills come late
         self.lanes: dict[tuple[str, str], Lane] = {}
         self.permits = Permits(policy, ledger, self.lanes)
         self._batches = Batches(self.permits, self.ways)

@@ -302,7 +302,7 @@ class Engine:
                 self._failed(transmit, retry_after_s, now)
                 return [], self._sharing(transmit)
             case Billed(link, frame_bytes):
-                charged = self._departures.traits.get(link)
+                charged = self._departures.known.get(link)
                 if charged is None:
                     return [], set()
                 return [self._departures.permits.pay(link, charged, frame_bytes, now)], set()
@@ -328,7 +328,7 @@ class Engine:
         if not traits.may_encrypt and not self._clear:
             return
         traits = self._departures.permits.traits(link, traits)
-        self._departures.traits[link] = traits
+        self._departures.traits[link] = self._departures.known[link] = traits
         if not traits.listens:
             self._departures.lanes[link, ""] = Lane(link, "", traits)
         if traits.carried:
@@ -383,7 +383,7 @@ class Engine:
         self._failing.discard(transmit.link)
         size = len(transmit.frame)
         # Through a neighbour it is the neighbour who pays.
-        charged = self._departures.traits.get(transmit.link, lane.traits)
+        charged = self._departures.known.get(transmit.link, lane.traits)
         changes: list[Change] = [self._departures.permits.pay(transmit.link, charged, size, now)]
         station = self._stations[transmit.carries.pairing]
         credits, told, left = charged.price(size).credits, 0, 0

@@ -15,6 +15,7 @@ from crisiskit.step import Now, Purse, Queued, Sealed, Sent, Spent, Step, Transm
 from crisiskit.sync.budget import DAY_MS, Budget
 from crisiskit.sync.engine import Engine
 from crisiskit.sync.events import (
+    Billed,
     Event,
     FrameFailed,
     FrameSent,
@@ -273,6 +274,17 @@ def test_a_link_that_goes_down_gives_back_what_was_under_way() -> None:
     kit.aloft.clear()
     kit.tell(LinkUp("sat", SAT))
     assert len(kit.aloft) == 1, "nothing was paid, so it may leave again"
+
+
+def test_what_is_billed_after_the_link_went_down_counts_all_the_same() -> None:
+    kit = Kit(policy(Budget(credits=10), patience=Patience(0, 0)))
+    kit.tell(LinkUp("sat", SAT))
+    kit.say(NOISE[:60])
+    frame = kit.aloft[0].frame
+    kit.tell(LinkDown("sat"))
+    kit.take()
+    kit.tell(Billed("sat", len(frame)))
+    assert [one.credits for one in kit.spent] == [SAT.price(len(frame)).credits] * 2
 
 
 def test_what_left_of_an_envelope_need_not_leave_again_by_a_thinner_link() -> None:

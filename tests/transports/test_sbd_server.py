@@ -119,7 +119,7 @@ async def test_too_large_empty_and_not_running(tmp_path: Path) -> None:
     ("status", "trouble", "retry_after_s"),
     [
         (11, Trouble.BUSY, 300),
-        (12, Trouble.TOO_LARGE, 0),
+        (12, Trouble.TOO_LARGE, 60),
         (15, Trouble.REFUSED, 3600),
         (16, Trouble.REFUSED, 3600),
         (32, Trouble.NO_SERVICE, 30),
