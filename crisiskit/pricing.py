@@ -32,7 +32,12 @@ def foresee_files(
     found: Foresight, files: Sequence[Attached], kit_number: int, links: Mapping[str, Traits]
 ) -> Foresight:
     """What happens to a message, with the prices of its files."""
-    return replace(found, links=tuple(add_files(found.links, files, kit_number, links)))
+    priced = tuple(add_files(found.links, files, kit_number, links))
+    wait = found.wait
+    then = next((one for one in priced if wait is not None and one.link == wait.then), None)
+    if wait is not None and then is not None:
+        wait = replace(wait, credits=then.credits, micros=then.micros)
+    return replace(found, links=priced, wait=wait)
 
 
 @lru_cache(_FILES_KNOWN)

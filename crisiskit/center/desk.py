@@ -25,14 +25,14 @@ class DeskApp(Ordering):
     """A center writes to one kit or to all of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("i", "show('in')", priority=True),
-        Binding("s", "show('sent')", priority=True),
-        Binding("k", "show('kits')", priority=True),
-        Binding("a", "show('notices')", priority=True),
-        Binding("n", "new", priority=True),
-        Binding("g", "show('orders')", priority=True),
-        Binding("o", "order", priority=True),
-        Binding("e", "drill", priority=True),
+        Binding("i,I", "show('in')", priority=True),
+        Binding("s,S", "show('sent')", priority=True),
+        Binding("k,K", "show('kits')", priority=True),
+        Binding("a,A", "show('notices')", priority=True),
+        Binding("n,N", "new", priority=True),
+        Binding("g,G", "show('orders')", priority=True),
+        Binding("o,O", "order", priority=True),
+        Binding("e,E", "drill", priority=True),
     ]
 
     def first_rows(self) -> Rows:

@@ -37,15 +37,16 @@ def agent_inside(
         except BusyError:
             pass
         else:
-            chosen = configured_links(home) if links is None else links
+            if links is None:
+                configured_links(home)  # what is wrong there is told before anything is drawn
             lay_reserve(home)
             stack.enter_context(log.to_file(Places.of(home).log, log_level))
-            stack.enter_context(_running(home, chosen))
+            stack.enter_context(_running(home, links))
         yield
 
 
 @contextmanager
-def _running(home: Path, links: Sequence[ConfiguredLink]) -> Iterator[None]:
+def _running(home: Path, links: Sequence[ConfiguredLink] | None) -> Iterator[None]:
     control: Future[Control] = Future()
     outcome: Future[None] = Future()
     thread = threading.Thread(target=_thread, args=(home, links, control, outcome), name="agent")
@@ -62,7 +63,7 @@ def _running(home: Path, links: Sequence[ConfiguredLink]) -> Iterator[None]:
 
 def _thread(
     home: Path,
-    links: Sequence[ConfiguredLink],
+    links: Sequence[ConfiguredLink] | None,
     control: Future[Control],
     outcome: Future[None],
 ) -> None:

@@ -53,7 +53,7 @@ def test(home: Path, as_json: bool, name: str, seconds: float) -> int:
                     name=name, seconds=round(seconds)
                 )
             )
-        found = asyncio.run(_try(tables[name], seconds))
+        found = asyncio.run(_try(home, tables[name], seconds))
     for one in found:
         if as_json:
             emit({"link": name, "what": one.what, "good": one.good, "value": one.value})
@@ -62,9 +62,11 @@ def test(home: Path, as_json: bool, name: str, seconds: float) -> int:
     return 0 if all(one.good for one in found) else FAILED
 
 
-async def _try(table: LinkSettings, seconds: float) -> Sequence[Finding]:
+async def _try(home: Path, table: LinkSettings, seconds: float) -> Sequence[Finding]:
     """The test of the kind itself, else whether the link gets ready in time."""
+    from crisiskit.introducing import own_introducer
     from transports import catalog
+    from transports.introduction import Introduced
     from transports.link import Finding, LinkError
 
     kind = catalog.find(table.kind)
@@ -73,7 +75,10 @@ async def _try(table: LinkSettings, seconds: float) -> Sequence[Finding]:
         async with asyncio.timeout(seconds):
             if own is not None:
                 return list(await own(table.options))
-            return await _ready(kind.open(table.options, kind.traits(table.options, table.micros)))
+            link = kind.open(table.options, kind.traits(table.options, table.micros))
+            if isinstance(link, Introduced):
+                link.introducer = own_introducer(home)
+            return await _ready(link)
     except LinkError as error:
         return [Finding(error.code, False, error.detail)]
     except TimeoutError:

@@ -22,9 +22,9 @@ class FieldApp(StationApp):
     """A kit writes to its center only."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", priority=True),
-        Binding("f", "form", priority=True),
-        Binding("c", "cancel", priority=True),
+        Binding("n,N", "new", priority=True),
+        Binding("f,F", "form", priority=True),
+        Binding("c,C", "cancel", priority=True),
     ]
 
     def first_rows(self) -> Rows:

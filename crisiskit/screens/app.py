@@ -66,10 +66,10 @@ class StationApp(ProtectedApp):
     CSS_PATH = Path(__file__).with_name("style.tcss")
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "answer", priority=True),
+        Binding("r,R", "answer", priority=True),
         Binding("question_mark,f1", "help", priority=True),
-        Binding("q", "end", priority=True),
-        Binding("u", "stick", priority=True),
+        Binding("q,Q", "end", priority=True),
+        Binding("u,U", "stick", priority=True),
         Binding("ctrl+q,ctrl+c", "leave", priority=True),
     ]
 

@@ -32,10 +32,10 @@ class OrderScreen(Screen[str]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,left,backspace", "end('')"),
-        Binding("a", "end('code')", priority=True),
-        Binding("r", "end('answer')", priority=True),
-        Binding("c", "end('cancel')", priority=True),
-        Binding("s", "end('sign')", priority=True),
+        Binding("a,A", "end('code')", priority=True),
+        Binding("r,R", "end('answer')", priority=True),
+        Binding("c,C", "end('cancel')", priority=True),
+        Binding("s,S", "end('sign')", priority=True),
     ]
 
     def __init__(self, views: Views, order: Order) -> None:

@@ -95,9 +95,9 @@ class MessageScreen(Screen[str]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,left,backspace", "end('')"),
-        Binding("r", "end('answer')", priority=True),
-        Binding("c", "end('cancel')", priority=True),
-        Binding("s", "end('save')", priority=True),
+        Binding("r,R", "end('answer')", priority=True),
+        Binding("c,C", "end('cancel')", priority=True),
+        Binding("s,S", "end('save')", priority=True),
     ]
 
     def __init__(self, views: Views, message: Message, why: WhyWaits = waits_unknown) -> None:

@@ -147,6 +147,7 @@ def test_links_are_listed_before_they_ever_ran(call: Call, kit: Path) -> None:
         "phase": "down",
         "signal": None,
         "reason": "",
+        "nominal": {"bytes": 100, "credits": 0, "price": 0.0005, "seconds": 0.1},
         "status": "",
         "status_text": "",
         "since": None,

@@ -427,7 +427,7 @@ def test_what_is_carried_for_others_counts_against_the_budget_of_the_link_too() 
     assert len(kit.relayed("sat")) == 4
     purses = [one.purse for one in kit.of(Spent) if isinstance(one, Spent) and one.purse]
     assert purses[-1].credits == 4
-    kit.write("collapse", Precedence.FLASH)
+    kit.write("hurry", Precedence.IMMEDIATE)
     assert [one for one in kit.left if one.link == "sat" and not one.relayed] == []
 
 
